@@ -1,0 +1,77 @@
+"""Settings from the environment or ``.env``, all with the prefix ``TRAINYARD_``.
+
+A test holds this class and the table in README.md together. Durations are in seconds, sizes
+in bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+GIB = 1024**3
+
+
+class Settings(BaseSettings):
+    """Every setting of every process; read once, see ``get_settings``."""
+
+    model_config = SettingsConfigDict(env_prefix="TRAINYARD_", env_file=".env", extra="ignore")
+
+    home: Path = Field(Path(".trainyard"), description="Everything the embedded mode keeps")
+    host: str = Field("127.0.0.1", description="Address the API listens on")
+    port: int = Field(8000, ge=1, le=65535, description="Port the API listens on")
+    database_url: str | None = Field(None, description="SQLite in the home, if not set")
+    redis_url: str | None = Field(None, description="The embedded server, if not set")
+    store_url: str | None = Field(None, description="Datasets and exports; files in the home")
+    checkpoint_store: Literal["database", "store"] = Field(
+        "database", description="Where the bytes of checkpoints stand"
+    )
+    example: Literal["yes", "no"] = Field("yes", description="`no`: train no example at the start")
+    lease_seconds: PositiveFloat = Field(30.0, description="How long a silent worker keeps a job")
+    device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:N`")
+    secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe line that is logged"
+    )
+
+    max_upload_bytes: PositiveInt = Field(20 * GIB, description="One uploaded dataset")
+    max_unpacked_bytes: PositiveInt = Field(100 * GIB, description="An archive, unpacked")
+    max_archive_files: PositiveInt = Field(2_000_000, description="Files in one archive")
+    max_picture_pixels: PositiveInt = Field(64_000_000, description="One picture, in pixels")
+    max_spec_bytes: PositiveInt = Field(1_000_000, description="A JSON request body")
+    max_layers: PositiveInt = Field(1000, description="Layers of one model")
+    max_parameters: PositiveInt = Field(1_000_000_000, description="Parameters of one model")
+    max_flops: PositiveInt = Field(10**13, description="Multiply-adds ×2 of one sample, forward")
+    max_memory_bytes: PositiveInt = Field(1024 * GIB, description="Estimated memory of training")
+    max_jobs_per_owner: PositiveInt = Field(1000, description="Queued and running, one owner")
+    max_requests_per_minute: PositiveInt = Field(6000, description="Requests of one key")
+
+    @property
+    def effective_database_url(self) -> str:
+        """SQLAlchemy URL: ``database_url``, else SQLite in the home."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'trainyard.db'}"
+
+    @property
+    def effective_redis_url(self) -> str:
+        """``redis_url`` as redis-py takes it, else the embedded server's socket in the home."""
+        return self.redis_url or f"unix://{self.home.resolve() / 'broker' / 'broker.sock'}"
+
+    @property
+    def effective_store_url(self) -> str:
+        """``store_url``, else a folder in the home."""
+        return self.store_url or f"file://{self.home.resolve() / 'store'}"
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process."""
+    return Settings()

@@ -1,0 +1,89 @@
+"""What the engine takes and gives: the seam between training and everything around it.
+
+The engine knows nothing of databases, queues or processes. It is handed a ``Reporter`` to tell
+what happens and a ``Stop`` to be told to end early. Both are called on the training thread, so
+they must not block: the process around the engine ships their messages off that thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy.typing as npt
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split in its canonical form, usually memory-mapped.
+
+    x: (N, *input_shape) uint8 or float32.  y: (N,) int64 class indices.
+    """
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A whole checkpoint in memory: two safetensors files.
+
+    ``weights`` suffices to infer; ``state`` (optimizer, schedule, generators, sampler position,
+    early stopping, counters) makes training go on exactly. Neither holds pickled data.
+    """
+
+    step: int
+    epoch: int
+    weights: bytes
+    state: bytes
+    is_best: bool
+    metric_value: float | None
+
+
+@dataclass
+class Progress:
+    """Where training stands. ``epoch`` counts from 1 and is the one in work; 0 before the first."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    samples_per_second: float | None = None
+    eta_seconds: float | None = None
+
+
+@dataclass
+class Outcome:
+    """How a training came to its end.
+
+    ``interrupted``: asked to stop, a checkpoint of this very step has been reported before.
+    ``failed``: ``reason`` holds code (``diverged``, ``out_of_memory``, ``time_limit``,
+    ``bad_data``), message and hint.
+    """
+
+    kind: Literal["finished", "interrupted", "failed"]
+    summary: dict[str, float] = field(default_factory=dict)
+    best: dict[str, Any] | None = None  # {"metric", "value", "step"}
+    report: dict[str, Any] | None = None
+    reason: dict[str, str] | None = None
+    onnx: bytes | None = None  # of the best checkpoint; raw pictures in, probabilities out
+
+
+class Reporter(Protocol):
+    """What the engine tells while it works."""
+
+    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+    def log(self, level: Level, message: str) -> None: ...
+
+    def checkpoint(self, file: CheckpointFile) -> None: ...
+
+
+class Stop(Protocol):
+    """Asked once a step; true when the training should write a checkpoint and return."""
+
+    def is_set(self) -> bool: ...
