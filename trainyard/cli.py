@@ -1,0 +1,249 @@
+"""The command line ``trainyard``: the SDK's calls, and the commands that start the service."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from trainyard.client import ApiError, Client
+from trainyard.errors import TrainyardError
+from trainyard.settings import get_settings
+
+app = typer.Typer(no_args_is_help=True, help="Train convolutional networks from a JSON spec.")
+datasets = typer.Typer(no_args_is_help=True, help="Datasets of the service.")
+app.add_typer(datasets, name="datasets")
+out = Console()
+err = Console(stderr=True)
+
+JobId = Annotated[str, typer.Argument(help="Id of a job, job_…")]
+SpecFile = Annotated[Path, typer.Argument(help="A job spec, as JSON", exists=True, dir_okay=False)]
+DatasetName = Annotated[
+    str | None, typer.Option("--dataset", help="Id or name, in place of the spec's")
+]
+
+
+def _login_file() -> Path:
+    base = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+    return Path(base) / "trainyard" / "login.json"
+
+
+def _client() -> Client:
+    """The service of `trainyard login`, else the one that `make run` started from this folder."""
+    stored = _login_file()
+    if stored.exists():
+        login = json.loads(stored.read_text())
+        return Client(login["url"], login["key"])
+    settings = get_settings()
+    key = settings.home / "key"
+    if not key.exists():
+        err.print("Not logged in: run `trainyard login URL`, or `make run` in this folder first.")
+        raise typer.Exit(2)
+    return Client(f"http://{settings.host}:{settings.port}", key.read_text().strip())
+
+
+def _read_spec(file: Path, dataset: str | None) -> dict[str, Any]:
+    try:
+        spec = json.loads(file.read_text())
+    except ValueError as error:
+        err.print(f"{file}: not JSON: {error}")
+        raise typer.Exit(2) from None
+    return {**spec, "dataset": dataset} if dataset else spec
+
+
+@app.command()
+def login(
+    url: Annotated[str, typer.Argument(help="Address of the service")],
+    key: Annotated[str, typer.Option(prompt=True, hide_input=True, help="API key")],
+) -> None:
+    """Keep an address and a key for the other commands."""
+    with Client(url, key) as client:
+        client.call("GET", "/v1/jobs", params={"limit": 1})
+    file = _login_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(json.dumps({"url": url, "key": key}))
+    out.print(f"Logged in to {url}; kept in {file}")
+
+
+@datasets.command("add")
+def datasets_add(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    name: Annotated[str | None, typer.Option(help="Name, else the file's")] = None,
+    options: Annotated[str, typer.Option(help="Options, as JSON")] = "{}",
+) -> None:
+    """Upload a dataset and show the report of its ingest."""
+    with _client() as client:
+        dataset = client.add_dataset(file, name=name, options=json.loads(options))
+    for problem in dataset["problems"]:
+        out.print(f"{problem['severity']}: {problem.get('file') or ''} {problem['message']}")
+    out.print(f"{dataset['id']} {dataset['status']}")
+    if dataset["status"] != "ready":
+        raise typer.Exit(1)
+
+
+@datasets.command("list")
+def datasets_list() -> None:
+    """Every dataset of this key's owner."""
+    table = Table("id", "name", "status", "format", "classes", "bytes")
+    with _client() as client:
+        for item in client.items("/v1/datasets"):
+            row = (item[key] for key in ("id", "name", "status", "format", "num_classes"))
+            table.add_row(*(str(value) for value in row), str(item["size_bytes"]))
+    out.print(table)
+
+
+@app.command()
+def check(spec: SpecFile, dataset: DatasetName = None) -> None:
+    """Shapes, parameters and warnings of a spec, without training it."""
+    with _client() as client:
+        report = client.check(_read_spec(spec, dataset))
+    table = Table("layer", "type", "output shape", "parameters")
+    for layer in report["layers"]:
+        shape = "×".join(str(size) for size in layer["output_shape"])
+        table.add_row(layer["name"], layer["type"], shape, str(layer["num_params"]))
+    out.print(table)
+    out.print(f"{report['num_params']} parameters, {report['flops']} FLOPs a sample")
+    for warning in report["warnings"]:
+        out.print(f"warning: {warning}")
+
+
+@app.command()
+def submit(
+    spec: SpecFile,
+    dataset: DatasetName = None,
+    watch: Annotated[bool, typer.Option(help="Stay until the job ends")] = False,
+) -> None:
+    """Queue a job."""
+    with _client() as client:
+        job = client.submit(_read_spec(spec, dataset))
+        out.print(job["id"])
+        if watch:
+            _watch(client, job["id"])
+
+
+@app.command("watch")
+def watch_job(job: JobId) -> None:
+    """Follow a job until it ends; the exit status is 0 if it succeeded."""
+    with _client() as client:
+        _watch(client, job)
+
+
+def _watch(client: Client, job_id: str) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[metrics]}"))
+    with Progress(*columns, console=out) as bar:
+        row = bar.add_task("queued", total=None, metrics="")
+        for kind, data in client.events(job_id):
+            if kind == "status":
+                bar.update(row, description=data["status"])
+            elif kind == "progress":
+                bar.update(row, total=data["steps"], completed=data["step"])
+            elif kind == "metrics":
+                shown = [f"{name} {float(value):.4g}" for name, value in data["values"].items()]
+                bar.update(row, metrics="  ".join(shown))
+    job = client.job(job_id)
+    out.print_json(json.dumps({"status": job["status"], "summary": job["summary"]}))
+    if job["reason"]:
+        out.print(f"{job['reason']['code']}: {job['reason']['message']}")
+    if job["status"] != "succeeded":
+        raise typer.Exit(1)
+
+
+@app.command()
+def jobs(
+    status: Annotated[str | None, typer.Option(help="Only those in this state")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+) -> None:
+    """The newest jobs."""
+    table = Table("id", "name", "status", "epoch", "best")
+    params = {"limit": limit, **({"status": status} if status else {})}
+    with _client() as client:
+        for job in client.call("GET", "/v1/jobs", params=params)["items"]:
+            best = job["best"]
+            shown = f"{best['metric']} {float(best['value']):.4g}" if best else ""
+            epoch = str(job["progress"].get("epoch", ""))
+            table.add_row(job["id"], job["name"], job["status"], epoch, shown)
+    out.print(table)
+
+
+def _act(job: str, action: str) -> None:
+    with _client() as client:
+        out.print(client.call("POST", f"/v1/jobs/{job}/{action}")["status"])
+
+
+@app.command()
+def cancel(job: JobId) -> None:
+    """End a job; what it has saved so far stays."""
+    _act(job, "cancel")
+
+
+@app.command()
+def pause(job: JobId) -> None:
+    """Stop a job at a checkpoint and give its device free."""
+    _act(job, "pause")
+
+
+@app.command()
+def resume(job: JobId) -> None:
+    """Queue a paused job again."""
+    _act(job, "resume")
+
+
+@app.command()
+def download(
+    job: JobId,
+    target: Annotated[Path | None, typer.Argument(help="File to write")] = None,
+    format: Annotated[str, typer.Option(help="bundle, safetensors or onnx")] = "bundle",
+    checkpoint: Annotated[str, typer.Option(help="best, last or a step")] = "best",
+) -> None:
+    """Save the trained model."""
+    suffix = {"bundle": "zip"}.get(format, format)
+    with _client() as client:
+        path = target or Path(f"{job}.{suffix}")
+        out.print(str(client.download(job, path, format=format, checkpoint=checkpoint)))
+
+
+@app.command()
+def predict(job: JobId, pictures: Annotated[list[Path], typer.Argument(exists=True)]) -> None:
+    """What the job's best model sees in pictures."""
+    with _client() as client:
+        for picture, seen in zip(pictures, client.predict(job, *pictures), strict=True):
+            top = ", ".join(f"{t['class']} {t['probability']:.3f}" for t in seen["top"])
+            out.print(f"{picture}: {top}")
+
+
+@app.command()
+def serve() -> None:
+    """Start everything on this machine: broker, API with dashboard, workers; until Ctrl-C."""
+    from trainyard.embedded.launcher import launch
+
+    launch(get_settings())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to its newest form."""
+    from trainyard.store.database import migrate as to_head
+
+    to_head(get_settings().effective_database_url)
+    out.print("The database is at its newest migration.")
+
+
+def main() -> None:
+    """Entry point: user errors are one message, not a traceback."""
+    try:
+        app()
+    except (ApiError, TrainyardError) as error:
+        err.print(str(error), markup=False)
+        raise SystemExit(1) from None
+    except httpx.TransportError as error:
+        err.print(f"The service does not answer: {error}", markup=False)
+        raise SystemExit(1) from None

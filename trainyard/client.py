@@ -1,0 +1,187 @@
+"""The SDK: the HTTP API of a Trainyard as Python calls.
+
+Answers are the API's JSON as dicts, as ``/openapi.json`` describes them. An answer that is an
+error raises ``ApiError``, which holds the problem document with every mistake.
+
+>>> from trainyard.client import Client          # doctest: +SKIP
+>>> yard = Client("http://127.0.0.1:8000", key)  # doctest: +SKIP
+>>> dataset = yard.add_dataset(Path("fashion.zip"))  # doctest: +SKIP
+>>> job = yard.submit({**spec, "dataset": dataset["id"]})  # doctest: +SKIP
+>>> yard.wait(job["id"])["status"]  # doctest: +SKIP
+'succeeded'
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+from httpx_sse import ServerSentEvent, connect_sse
+
+from trainyard.status import FINAL
+
+Json = dict[str, Any]
+POLL_SECONDS = 0.2
+RECONNECT_SECONDS = 1.0
+
+
+class ApiError(Exception):
+    """The API answered with an error; ``problem`` is its problem+json document."""
+
+    def __init__(self, problem: Json) -> None:
+        self.problem = problem
+        self.status = int(problem.get("status", 0))
+        lines = [str(problem.get("detail") or problem.get("title") or "unknown error")]
+        for mistake in problem.get("errors", []):
+            suggestion = mistake.get("suggestion")
+            hint = f" ({suggestion})" if suggestion else ""
+            lines.append(f"  {mistake['path'] or '/'}: {mistake['message']}{hint}")
+        super().__init__("\n".join(lines))
+
+
+class Client:
+    """A connection to one Trainyard with one API key."""
+
+    def __init__(self, url: str, key: str, *, timeout_seconds: float = 60.0) -> None:
+        self._http = httpx.Client(
+            base_url=url.rstrip("/"),
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=httpx.Timeout(timeout_seconds, write=None),
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON answer of ``method path``; ``options`` are those of ``httpx.request``.
+
+        Raises:
+            ApiError: the status is 400 or more.
+        """
+        answer = self._http.request(method, path, **options)
+        _raise_for_problem(answer)
+        return answer.json()
+
+    def items(self, path: str, **params: Any) -> Iterator[Json]:
+        """Every item of a list, over all its pages."""
+        cursor: str | None = None
+        while True:
+            query = {key: value for key, value in params.items() if value is not None}
+            page = self.call(
+                "GET", path, params={**query, **({"cursor": cursor} if cursor else {})}
+            )
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def add_dataset(
+        self, file: Path, *, name: str | None = None, options: Json | None = None
+    ) -> Json:
+        """Uploads a file, streamed, and waits until it is ready or rejected."""
+        fields = {"name": name or file.name, "options": json.dumps(options or {})}
+        with file.open("rb") as stream:
+            dataset: Json = self.call(
+                "POST", "/v1/datasets", data=fields, files={"file": (file.name, stream)}
+            )
+        while dataset["status"] == "ingesting":
+            time.sleep(POLL_SECONDS)
+            dataset = self.call("GET", f"/v1/datasets/{dataset['id']}")
+        return dataset
+
+    def check(self, spec: Json) -> Json:
+        """Layers, shapes, parameters, memory and warnings of a spec, without training it."""
+        report: Json = self.call("POST", "/v1/specs/check", json=spec)
+        return report
+
+    def submit(self, spec: Json, *, idempotency_key: str | None = None) -> Json:
+        """Queues a job; with the same ``idempotency_key`` and spec, always the same one."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        job: Json = self.call("POST", "/v1/jobs", json=spec, headers=headers)
+        return job
+
+    def job(self, job_id: str) -> Json:
+        """The job as it stands now."""
+        job: Json = self.call("GET", f"/v1/jobs/{job_id}")
+        return job
+
+    def events(self, job_id: str) -> Iterator[tuple[str, Json]]:
+        """The job's story from its beginning to its end, as (event, data); reconnects by itself."""
+        last_id = ""
+        while True:
+            headers = {"Last-Event-ID": last_id} if last_id else {}
+            try:
+                for event in self._connect(f"/v1/jobs/{job_id}/events", headers):
+                    last_id = event.id or last_id
+                    yield event.event, event.json()
+                    if event.event == "end":
+                        return
+            except httpx.TransportError:
+                time.sleep(RECONNECT_SECONDS)
+
+    def _connect(self, path: str, headers: dict[str, str]) -> Iterator[ServerSentEvent]:
+        with connect_sse(
+            self._http, "GET", path, headers=headers, timeout=httpx.Timeout(30.0, read=60.0)
+        ) as source:
+            if source.response.status_code >= httpx.codes.BAD_REQUEST:
+                source.response.read()
+            _raise_for_problem(source.response)
+            yield from source.iter_sse()
+
+    def wait(self, job_id: str) -> Json:
+        """The job, once it has come to an end."""
+        for _ in self.events(job_id):
+            pass
+        job = self.job(job_id)
+        assert job["status"] in FINAL, f"the event stream of {job_id} ended before the job"
+        return job
+
+    def download(
+        self, job_id: str, target: Path, *, format: str = "bundle", checkpoint: str = "best"
+    ) -> Path:
+        """Saves the trained model; ``target`` appears whole or not at all."""
+        partial = target.with_name(target.name + ".part")
+        query = {"format": format, "checkpoint": checkpoint}
+        try:
+            with (
+                self._http.stream("GET", f"/v1/jobs/{job_id}/model", params=query) as answer,
+                partial.open("wb") as file,
+            ):
+                if answer.status_code >= httpx.codes.BAD_REQUEST:
+                    answer.read()
+                _raise_for_problem(answer)
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+            return partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def predict(self, job_id: str, *pictures: Path) -> list[Json]:
+        """What the job's best model sees in each picture."""
+        files = [("file", (picture.name, picture.read_bytes())) for picture in pictures]
+        answer = self.call("POST", f"/v1/jobs/{job_id}/predictions", files=files)
+        predictions: list[Json] = answer["predictions"]
+        return predictions
+
+
+def _raise_for_problem(answer: httpx.Response) -> None:
+    if answer.status_code < httpx.codes.BAD_REQUEST:
+        return
+    try:
+        problem = answer.json()
+    except ValueError:  # not Trainyard that answers: a proxy, say
+        problem = {"status": answer.status_code, "detail": f"HTTP {answer.status_code}"}
+    raise ApiError(problem)
