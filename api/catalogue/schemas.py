@@ -1,0 +1,21 @@
+"""The catalogue as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.schemas import ApiModel
+
+
+class CatalogueItem(ApiModel):
+    """One type of a family: a layer, an optimizer, a loss …"""
+
+    type: str
+    summary: str
+    fields: dict[str, Any]
+    """JSON Schema."""
+    examples: list[dict[str, Any]]
+
+
+class Catalogue(ApiModel):
+    items: list[CatalogueItem]

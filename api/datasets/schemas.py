@@ -1,0 +1,59 @@
+"""Datasets as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from api.schemas import ApiModel, Page, Timestamp
+from trainyard.datasets.manifest import Problem, SplitName, Task
+from trainyard.status import DatasetStatus
+
+
+class Split(ApiModel):
+    num_samples: int
+    class_counts: list[int]
+
+
+class Dataset(ApiModel):
+    """A dataset; what the scan finds out is null until `status` is `ready`."""
+
+    id: str
+    name: str
+    status: DatasetStatus
+    file_name: str
+    format: str | None
+    task: Task | None
+    input_shape: list[int] | None
+    """Without the batch axis: (C, H, W)."""
+    dtype: Literal["uint8", "float32"] | None
+    num_classes: int | None
+    class_names: list[str] | None
+    splits: dict[SplitName, Split]
+    problems: list[Problem]
+    """The report of the scan. A rejected dataset has at least one `error`."""
+    size_bytes: int
+    """What the store holds of it."""
+    sha256: str | None
+    """Digest of the arrays."""
+    created_at: Timestamp
+    finished_at: Timestamp | None
+
+
+class DatasetList(Page[Dataset]):
+    """Datasets, newest first."""
+
+
+class Sample(ApiModel):
+    """One sample of a split and its label."""
+
+    n: int
+    """Its place in the split, from 0."""
+    split: SplitName
+    label: int
+    class_name: str
+    url: str
+    """Where its picture is."""
+
+
+class SampleList(Page[Sample]):
+    """Samples in the order of the split."""

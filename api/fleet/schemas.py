@@ -1,0 +1,60 @@
+"""Workers, the queue and the usage as JSON."""
+
+from __future__ import annotations
+
+from api.schemas import ApiModel, Timestamp
+from trainyard.status import JobStatus
+
+
+class Worker(ApiModel):
+    id: str
+    host: str
+    device: str
+    status: str
+    """`idle`, `busy`, `stopping`, `stopped` or, when long silent, `lost`."""
+    job_id: str | None
+    """The job in work, where it is the caller's or the caller an administrator."""
+    worker_pid: int
+    trainer_pid: int | None
+    started_at: Timestamp
+    last_seen: Timestamp
+
+
+class WorkerList(ApiModel):
+    items: list[Worker]
+
+
+class QueuedJob(ApiModel):
+    job_id: str
+    name: str
+    priority: int
+    position: int
+    """In the whole queue; 1 is next."""
+    waiting_for: str
+    queued_at: Timestamp
+
+
+class QueueState(ApiModel):
+    """The queue of the whole service, and the caller's jobs in it."""
+
+    queued: int
+    running: int
+    idle_workers: int
+    items: list[QueuedJob]
+
+
+class Held(ApiModel):
+    count: int
+    size_bytes: int
+
+
+class Usage(ApiModel):
+    """What the caller holds in this service."""
+
+    jobs: dict[JobStatus, int]
+    datasets: Held
+    checkpoints: Held
+    artifacts: Held
+    max_jobs: int
+    """Queued and running, at most."""
+    max_upload_bytes: int

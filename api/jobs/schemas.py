@@ -1,0 +1,112 @@
+"""Jobs as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from api.schemas import ApiModel, Number, Page, Timestamp
+from trainyard.status import JobStatus, ReasonCode
+
+
+class Reason(ApiModel):
+    """Why a job ended as it did."""
+
+    code: ReasonCode
+    message: str
+    hint: str | None = None
+
+
+class Queue(ApiModel):
+    """Where a queued job stands in line."""
+
+    position: int
+    """1 is next."""
+    waiting_for: str
+
+
+class Progress(ApiModel):
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    """A step is one update of the weights."""
+    steps: int = 0
+    samples_per_second: Number | None = None
+    eta_seconds: Number | None = None
+
+
+class Best(ApiModel):
+    """The best checkpoint by the monitored metric."""
+
+    metric: str
+    value: Number
+    step: int
+
+
+class Attempt(ApiModel):
+    """One try at a job."""
+
+    number: int
+    worker: str
+    host: str
+    start_step: int
+    outcome: JobStatus | None
+    reason: Reason | None
+    started_at: Timestamp
+    finished_at: Timestamp | None
+
+
+class Job(ApiModel):
+    """The spec's fields, and where the job stands."""
+
+    id: str
+    owner: str
+    name: str
+    dataset: str
+    """The dataset's id."""
+    dataset_name: str
+    tags: list[str]
+    priority: int
+    """Higher goes first."""
+    notes: str
+    model: dict[str, Any]
+    training: dict[str, Any]
+    definitions: dict[str, Any]
+    status: JobStatus
+    reason: Reason | None
+    attempt: int
+    """How many times a worker has begun it."""
+    queue: Queue | None
+    progress: Progress
+    summary: dict[str, Number]
+    """The last value of each metric."""
+    best: Best | None
+    worker: str | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+
+
+class JobDetail(Job):
+    """A job with all its attempts."""
+
+    attempts: list[Attempt]
+
+
+class JobList(Page[Job]):
+    """Jobs, newest first unless sorted otherwise."""
+
+
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class JobPatch(ApiModel):
+    """What may be changed of a job; what is absent stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    notes: Annotated[str, Field(max_length=10_000)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=50)] | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] | None = None

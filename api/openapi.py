@@ -1,0 +1,86 @@
+"""The OpenAPI document: ``python -m api.openapi`` prints it, always the same for the same code.
+
+FastAPI's own document, and every error as problem+json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.problems import MEDIA_TYPE
+from api.schemas import ProblemDetails
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_NOT_OURS = ("HTTPValidationError", "ValidationError")
+_TEXTS = {
+    "400": "Not understood at all",
+    "401": "No key, or an unknown one",
+    "404": "There is no such thing, or it is another owner's",
+    "409": "The present state does not allow it",
+    "413": "Over a limit of size",
+    "422": "Understood but wrong, with every mistake",
+    "429": "Too many requests; see `Retry-After`",
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of the application."""
+    openapi = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    schemas = openapi["components"]["schemas"]
+    for name in _NOT_OURS:
+        schemas.pop(name, None)
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}"
+    )
+    schemas |= schemas["ProblemDetails"].pop("$defs", {})
+    for path, item in openapi["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                _describe_errors(path, item[method])
+    return openapi
+
+
+def _describe_errors(path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    codes = {code for code in responses if code.startswith(("4", "5"))}
+    if path.startswith("/v1/"):
+        codes |= {"401", "422", "429"}
+        codes |= {"404"} if "{" in path else set()
+        codes |= {"400", "413", "415"} if "requestBody" in operation else set()
+    for code in sorted(codes):
+        known = responses.get(code, {})
+        text = _TEXTS.get(code) or known.get("description") or "Error"
+        responses[code] = (
+            _problem(text) | {"headers": known["headers"]}
+            if ("headers" in known)
+            else _problem(text)
+        )
+    responses["default"] = _problem("Any other error")
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def main() -> None:
+    """Print the document."""
+    from api.app import create_app
+
+    json.dump(create_app().openapi(), sys.stdout, indent=2, sort_keys=True, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

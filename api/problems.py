@@ -1,0 +1,113 @@
+"""Every error as ``application/problem+json`` (RFC 9457).
+
+Users' mistakes are ``TrainyardError``s and carry their status. The framework's own errors are
+put in the same form. Anything else is our bug: 500 with an ``error_id`` that stands in the log
+beside the traceback, which the user never sees.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from trainyard import errors, jsonable
+from trainyard.errors import InvalidInput, Mistake, TrainyardError
+from trainyard.ids import new_id
+
+logger = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+_BY_STATUS = {cls.status: cls for cls in TrainyardError.__subclasses__()}
+
+
+def problem_response(error: TrainyardError, **members: Any) -> Response:
+    """The answer to an error; ``members`` are further members of the problem document."""
+    return _response(error.as_problem() | members, _headers(error))
+
+
+def _headers(error: TrainyardError) -> dict[str, str]:
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
+    if isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def _response(problem: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    content = jsonable.dumps(problem).encode("utf-8", errors="replace")
+    return Response(content, problem["status"], headers, media_type=MEDIA_TYPE)
+
+
+def pointer(location: Sequence[str | int]) -> str:
+    """A JSON Pointer (RFC 6901) from keys and indices.
+
+    >>> pointer(["a/b", 3])
+    '/a~1b/3'
+    """
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+def mistakes_of(found: Sequence[Any]) -> list[Mistake]:
+    """pydantic's errors as ours. A parameter's path is ``/query/limit``, ``/path/step`` …"""
+    return [_mistake(error) for error in found]
+
+
+def _mistake(error: dict[str, Any]) -> Mistake:
+    where = list(error["loc"])
+    if where[:1] == ["body"]:
+        where = where[1:]
+    received = None if error["type"] == "missing" else _shortened(error.get("input"))
+    return Mistake(pointer(where), error["msg"], received=received)
+
+
+def _shortened(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+async def _on_trainyard_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TrainyardError)
+    if error.status >= 500 and not isinstance(error, errors.Unavailable):
+        return await _on_bug(request, error)
+    return problem_response(error)
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    mistakes = mistakes_of(error.errors())
+    return problem_response(InvalidInput("The request is not valid.", mistakes))
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = _BY_STATUS.get(error.status_code)
+    slug = known.slug if known else f"http-{error.status_code}"
+    title = known.title if known else str(error.detail)
+    problem = {
+        "type": f"https://trainyard.dev/errors/{slug}",
+        "title": title,
+        "status": error.status_code,
+        "detail": str(error.detail),
+        "errors": [],
+    }
+    return _response(problem, dict(error.headers or {}))
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    error_id = new_id("err")
+    logger.error("%s: %s %s failed", error_id, request.method, request.url.path, exc_info=error)
+    unexpected = TrainyardError("Something went wrong here; the error_id stands in the log.")
+    return problem_response(unexpected, error_id=error_id)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers."""
+    app.add_exception_handler(TrainyardError, _on_trainyard_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)

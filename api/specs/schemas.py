@@ -1,0 +1,94 @@
+"""Checked specs as JSON. What a spec may say stands in ``trainyard.spec``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler, RootModel
+from pydantic_core import CoreSchema
+
+from api.schemas import ApiModel
+
+_PART = {"type": "object", "additionalProperties": True}
+_SPEC: dict[str, Any] = {
+    "name": {"type": "string"},
+    "dataset": {"type": "string", "description": "Id or name of a dataset"},
+    "tags": {"type": "array", "items": {"type": "string"}},
+    "priority": {"type": "integer", "description": "Higher goes first"},
+    "notes": {"type": "string"},
+    "model": {**_PART, "description": "`layers`, a list; see /v1/layers"},
+    "training": {**_PART, "description": "See /v1/specs/schema"},
+    "definitions": _PART,
+}
+
+
+class JobRequest(RootModel[Any]):
+    """A job spec. The language's own JSON Schema, with every layer, is at /v1/specs/schema.
+
+    Taken as it comes: ``trainyard.spec.job.parse_job`` finds all mistakes at once.
+    """
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": "A job spec; its whole JSON Schema is at /v1/specs/schema.",
+            "properties": _SPEC,
+            "required": ["dataset", "model", "training"],
+        }
+
+
+class CheckRequest(RootModel[Any]):
+    """A job spec with ``dataset``, or ``input_shape`` and ``num_classes`` in its place."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": "A job spec with `dataset`, or with `input_shape` and `num_classes` "
+            "in its place; the spec's whole JSON Schema is at /v1/specs/schema.",
+            "properties": {
+                **_SPEC,
+                "input_shape": {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 1},
+                    "description": "(C, H, W), without the batch axis",
+                },
+                "num_classes": {"type": "integer", "minimum": 1},
+            },
+            "required": ["model", "training"],
+        }
+
+
+class CheckedLayer(ApiModel):
+    """One layer of the resolved model; an `activation` short form is a layer of its own."""
+
+    name: str
+    type: str
+    output_shape: list[int]
+    """Without the batch axis."""
+    num_params: int
+    flops: int
+    """Multiply-adds ×2 of one sample, forward."""
+
+
+class MemoryBytes(ApiModel):
+    """What training takes on the device, as estimated."""
+
+    weights: int
+    activations: int
+    optimizer: int
+
+
+class CheckResult(ApiModel):
+    """What a valid spec amounts to."""
+
+    layers: list[CheckedLayer]
+    num_params: int
+    flops: int
+    memory_bytes: MemoryBytes
+    warnings: list[str]

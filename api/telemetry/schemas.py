@@ -1,0 +1,53 @@
+"""What a job tells while it runs, as JSON: metrics, logs and events."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from api.schemas import ApiModel, Number, Page, Timestamp
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class AttemptStart(ApiModel):
+    attempt: int
+    from_step: int
+
+
+class MetricSeries(ApiModel):
+    """One metric over the steps, thinned to `max_points`."""
+
+    name: str
+    points: list[tuple[int, Number]]
+    """[step, value]."""
+    attempts: list[AttemptStart]
+    """Where the points of each attempt begin."""
+
+
+class Metrics(ApiModel):
+    series: list[MetricSeries]
+
+
+class LogLine(ApiModel):
+    seq: int
+    """Its place in the job's story; give it as `after` to go on."""
+    level: Level
+    message: str
+    attempt: int
+    created_at: Timestamp
+
+
+class Logs(Page[LogLine]):
+    """Log lines, oldest first."""
+
+
+class JobReport(ApiModel):
+    """How the best checkpoint does on the test split, or on val where there is none."""
+
+    model_config = {"extra": "allow"}
+
+    confusion_matrix: list[list[int]] | None = None
+    """Rows are the true classes, columns the predicted ones."""
+    per_class: list[dict[str, Any]] | None = None
+    calibration: dict[str, Any] | list[Any] | None = None
+    worst_errors: list[dict[str, Any]] | None = None
