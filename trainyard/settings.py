@@ -25,11 +25,14 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".trainyard"), description="Everything the embedded mode keeps")
     host: str = Field("127.0.0.1", description="Address the API listens on")
     port: int = Field(8000, ge=1, le=65535, description="Port the API listens on")
-    database_url: str | None = Field(None, description="SQLite in the home, if not set")
-    redis_url: str | None = Field(None, description="The embedded server, if not set")
-    store_url: str | None = Field(None, description="Datasets and exports; files in the home")
+    database_url: str | None = Field(None, description="`postgresql+psycopg://…` in production")
+    redis_url: str | None = Field(None, description="`redis://…`, `rediss://…` or `unix://…`")
+    store_url: str | None = Field(
+        None, description="Where datasets and exports stand: `file://…` or `s3://…`"
+    )
     checkpoint_store: Literal["database", "store"] = Field(
-        "database", description="Where the bytes of checkpoints stand"
+        "database",
+        description="Where checkpoints' bytes stand: `database`, or `store` for the above",
     )
     example: Literal["yes", "no"] = Field("yes", description="`no`: train no example at the start")
     lease_seconds: PositiveFloat = Field(30.0, description="How long a silent worker keeps a job")
