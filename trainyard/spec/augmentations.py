@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Augmentation(Component):
     """Base of the augmentations."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     def build(self) -> BatchFunction:
         """A function of a raw batch (N, C, H, W) that gives one of the same shape and type."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Loss(Component):
     """Base of the losses. ``tasks`` names those that its targets fit."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     tasks: ClassVar[tuple[str, ...]] = ()
 

@@ -26,7 +26,7 @@ Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]
 class Optimizer(Component):
     """Base of the optimizers."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     lr: Rate = 0.001
     """Learning rate that the schedule's factor multiplies."""
@@ -88,7 +88,7 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015), as torch.optim.Adam."""
 
     type: Literal["adam"] = "adam"
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.999)
     """Decay of the running mean of the gradient and of its square."""
     eps: Epsilon = 1e-8
     """Added to the denominator."""
@@ -121,7 +121,7 @@ class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as torch.optim.AdamW."""
 
     type: Literal["adamw"] = "adamw"
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    betas: Annotated[tuple[Beta, Beta], Field(strict=False)] = (0.9, 0.999)
     """Decay of the running mean of the gradient and of its square."""
     eps: Epsilon = 1e-8
     """Added to the denominator."""

@@ -32,7 +32,7 @@ class Statistics(NamedTuple):
 class Preprocess(Component):
     """Base of the preprocessing steps."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     def after(self, before: ChannelAffine, statistics: Statistics) -> ChannelAffine:
         """``before`` followed by this step, as one map."""

@@ -19,7 +19,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=0.9)]
 class Schedule(Component):
     """Base of the schedules: a linear warm-up, then what ``after_warmup`` says."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     warmup: Fraction = 0.0
     """Fraction of all steps over which the rate rises linearly from near 0 to ``lr``."""

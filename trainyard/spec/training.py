@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from trainyard.errors import Mistake
 from trainyard.spec.augmentations import AUGMENTATIONS, Augmentation
+from trainyard.spec.component import OneOf
 from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
 from trainyard.spec.metrics import METRICS
 from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
@@ -15,18 +16,8 @@ from trainyard.spec.preprocess import PREPROCESS, Preprocess
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 
 if TYPE_CHECKING:
-    AnyOptimizer = Optimizer
-    AnySchedule = Schedule
-    AnyLoss = Loss
-    AnyPreprocess = Preprocess
-    AnyAugmentation = Augmentation
     MetricName = str
 else:
-    AnyOptimizer = OPTIMIZERS.union()
-    AnySchedule = SCHEDULES.union()
-    AnyLoss = LOSSES.union()
-    AnyPreprocess = PREPROCESS.union()
-    AnyAugmentation = AUGMENTATIONS.union()
     MetricName = Literal[tuple(METRICS.names())]
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -35,7 +26,11 @@ Monitor = Literal["val/accuracy", "val/loss", "train/accuracy", "train/loss"]
 
 class _Part(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
 
@@ -73,21 +68,25 @@ class TrainingSpec(_Part):
     Weights stay in float32 always."""
     deterministic: bool = True
     """Only algorithms whose result repeats bit for bit on the same machine."""
-    optimizer: AnyOptimizer = Adam()
+    optimizer: Annotated[Optimizer, OneOf(OPTIMIZERS)] = Adam()
     """What turns gradients into updates."""
-    schedule: AnySchedule = Constant()
+    schedule: Annotated[Schedule, OneOf(SCHEDULES)] = Constant()
     """Learning rate by optimizer step."""
-    loss: AnyLoss = CrossEntropy()
+    loss: Annotated[Loss, OneOf(LOSSES)] = CrossEntropy()
     """What is minimised."""
     clip_gradient_norm: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
     """Largest norm of all gradients together; larger ones are scaled down to it."""
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     """Batches whose gradients make one optimizer step: the effective batch is
     ``batch_size × accumulate``, the memory that of ``batch_size``."""
-    preprocess: Annotated[list[AnyPreprocess], Field(max_length=8)] | None = None
+    preprocess: (
+        Annotated[list[Annotated[Preprocess, OneOf(PREPROCESS)]], Field(max_length=8)] | None
+    ) = None
     """Steps before the model, part of every export too. Absent: normalised with the mean and
     deviation of the training split, by channel. `[]`: pictures scaled to 0…1."""
-    augment: Annotated[list[AnyAugmentation], Field(max_length=16)] = []
+    augment: Annotated[
+        list[Annotated[Augmentation, OneOf(AUGMENTATIONS)]], Field(max_length=16)
+    ] = []
     """Random changes of training pictures, in this order."""
     metrics: Annotated[list[MetricName], Field(max_length=16)] = ["accuracy"]
     """What is measured beside the loss."""
