@@ -16,9 +16,9 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     String,
     Text,
-    UniqueConstraint,
     false,
     text,
 )
@@ -35,8 +35,17 @@ def now() -> datetime:
 
 
 class Base(DeclarativeBase):
-    """Base of all tables."""
+    """Base of all tables; constraints have names, so that migrations can speak of them."""
 
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
     type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: Json, list[Any]: Json}
 
 
@@ -77,10 +86,25 @@ class BrowserSession(Base):
 
 
 class Dataset(Base):
-    """An uploaded dataset and the report of its ingest."""
+    """An uploaded dataset and the report of its ingest.
+
+    A deleted dataset that finished jobs were trained on stays as a row with ``deleted_at``: its
+    files are gone, its manifest still tells shapes and class names. Such rows are invisible to
+    the verbs, and go with the last of those jobs.
+    """
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("owner_id", "upload_sha256", "options_sha256"),)
+    __table_args__ = (
+        Index(
+            "uq_datasets_upload",
+            "owner_id",
+            "upload_sha256",
+            "options_sha256",
+            unique=True,
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
@@ -88,6 +112,7 @@ class Dataset(Base):
     status: Mapped[str] = mapped_column(String(20))
     options: Mapped[dict[str, Any]]
     file_name: Mapped[str] = mapped_column(Text)  # the upload's, for the report; never a path
+    upload_key: Mapped[str | None] = mapped_column(Text)  # in the store, until ingested
     upload_sha256: Mapped[str] = mapped_column(String(64))
     options_sha256: Mapped[str] = mapped_column(String(64))
     # trainyard.datasets.Manifest as JSON, once ready: format, task, shapes, classes, splits.
@@ -95,10 +120,12 @@ class Dataset(Base):
     problems: Mapped[list[Any]]
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # what the store holds of it
     sha256: Mapped[str | None] = mapped_column(String(64))  # digest of the canonical form
+    attempt: Mapped[int] = mapped_column(default=0)  # at ingesting it; also the fence
     worker_id: Mapped[str | None] = mapped_column(Id)  # who ingests it
     lease_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
 
 
 class Job(Base):
@@ -123,6 +150,7 @@ class Job(Base):
     status: Mapped[str] = mapped_column(String(20))
     reason: Mapped[dict[str, Any] | None]  # {"code", "message", "hint"}
     attempt: Mapped[int] = mapped_column(default=0)
+    num_crashes: Mapped[int] = mapped_column(default=0)  # attempts lost to the infrastructure
     fence: Mapped[int] = mapped_column(default=0)
     worker_id: Mapped[str | None] = mapped_column(Id)
     lease_expires_at: Mapped[datetime | None]
@@ -202,6 +230,7 @@ class Checkpoint(Base):
     state_size_bytes: Mapped[int] = mapped_column(BigInteger)
     state_sha256: Mapped[str] = mapped_column(String(64))
     metric_value: Mapped[float | None]  # of the monitored metric
+    store_key: Mapped[str | None] = mapped_column(Text)  # bytes in the store, not in chunks
     is_best: Mapped[bool] = mapped_column(server_default=false())
     is_last: Mapped[bool] = mapped_column(server_default=false())
     complete: Mapped[bool] = mapped_column(server_default=false())
@@ -248,6 +277,15 @@ class Worker(Base):
     trainer_pid: Mapped[int | None]
     started_at: Mapped[datetime] = mapped_column(default=now)
     last_seen: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class Garbage(Base):
+    """What is to be deleted from the object store; written with the deletion of its rows."""
+
+    __tablename__ = "garbage"
+
+    prefix: Mapped[str] = mapped_column(Text, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class IdempotencyKey(Base):

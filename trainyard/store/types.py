@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, Dialect
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
-# Never a bare NaN or Infinity inside: trainyard.jsonable.dumps writes them as strings.
-Json = JSON().with_variant(JSONB(), "postgresql")
+# Never a bare NaN or Infinity inside: trainyard.jsonable.dumps writes them as strings. Not JSONB
+# on PostgreSQL, which forgets the order of keys: a spec is shown as it was written.
+Json = JSON()
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -1,0 +1,192 @@
+"""The object store: uploads, canonical dataset folders and artifacts, at a file, s3, gs or az URL.
+
+Keys: ``uploads/<id>``, ``datasets/<dataset id>/<file>``, ``jobs/<job id>/<name>``. Everything is
+streamed; large objects go up in parts. What each thing means stands in the tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import obstore
+from obstore.exceptions import NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from trainyard.errors import NotFound
+from trainyard.ids import new_id
+from trainyard.settings import Settings
+
+_PART_BYTES = 8 * 1024**2
+_READ_BYTES = 1024**2
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What was written: its key, length and SHA-256."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class _Counted:
+    """An iterable of byte pieces that counts and digests what passes through."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.pieces, self.size_bytes, self.digest = pieces, 0, hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            self.size_bytes += len(piece)
+            self.digest.update(piece)
+            yield piece
+
+
+class Blobs:
+    """One object store. Safe to use from many threads."""
+
+    def __init__(self, url: str) -> None:
+        parsed = urlparse(url)
+        self.folder = Path(unquote(parsed.path)) if parsed.scheme == "file" else None
+        self._store: ObjectStore
+        if self.folder is not None:
+            self._store = LocalStore(self.folder, mkdir=True, automatic_cleanup=True)
+        else:
+            self._store = from_url(url)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Blobs:
+        return cls(settings.effective_store_url)
+
+    def ping(self) -> None:
+        """Raise an ``obstore`` error or ``OSError`` if the store does not answer."""
+        next(iter(obstore.list(self._store, prefix="ping", chunk_size=1)), None)
+        if self.folder is not None:
+            self.folder.stat()
+
+    def put_stream(self, key: str, pieces: Iterable[bytes]) -> StoredFile:
+        """Write the pieces as one object: whole or not at all."""
+        counted = _Counted(pieces)
+        obstore.put(self._store, key, counted, chunk_size=_PART_BYTES, use_multipart=True)
+        return StoredFile(key, counted.size_bytes, counted.digest.hexdigest())
+
+    def put_bytes(self, key: str, data: bytes) -> StoredFile:
+        obstore.put(self._store, key, data, chunk_size=_PART_BYTES)
+        return StoredFile(key, len(data), hashlib.sha256(data).hexdigest())
+
+    def put_file(self, key: str, path: Path) -> StoredFile:
+        """Copy a local file into the store."""
+        with path.open("rb") as file:
+            return self.put_stream(key, iter(lambda: file.read(_READ_BYTES), b""))
+
+    def put_folder(self, prefix: str, folder: Path) -> int:
+        """Copy every file of a folder; returns the bytes written."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return sum(
+            self.put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path).size_bytes
+            for path in files
+        )
+
+    def size(self, key: str) -> int:
+        """Length of an object in bytes.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            return int(obstore.head(self._store, key)["size"])
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotFound(f"The store holds no {key}.") from error
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes of an object from ``start`` up to, not with, ``end``; in pieces.
+
+        Raises:
+            NotFound: there is none (on the first piece).
+        """
+        end = self.size(key) if end is None else end
+        for begin in range(start, end, _PART_BYTES):
+            yield self.read_range(key, begin, min(begin + _PART_BYTES, end))
+
+    def read_range(self, key: str, start: int, end: int) -> bytes:
+        """Bytes ``start`` up to, not with, ``end``."""
+        try:
+            return bytes(obstore.get_range(self._store, key, start=start, end=end))
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotFound(f"The store holds no {key}.") from error
+
+    def read_bytes(self, key: str) -> bytes:
+        """A whole object; for small ones."""
+        return b"".join(self.stream(key))
+
+    def download(self, key: str, path: Path) -> None:
+        """Copy an object into a local file."""
+        with path.open("wb") as file:
+            for piece in self.stream(key):
+                file.write(piece)
+
+    def local_file(self, key: str) -> Path | None:
+        """Where the object lies on this machine; none if the store is elsewhere."""
+        return self.folder / key if self.folder is not None else None
+
+    def local_folder(self, prefix: str, cache_dir: Path) -> Path:
+        """A folder with the files of the prefix: the store's own, else a cached copy.
+
+        The copy is made beside its place and renamed, so that it is whole or absent.
+
+        Raises:
+            NotFound: the store holds nothing there.
+        """
+        target = self.folder / prefix if self.folder is not None else cache_dir / prefix
+        if self.folder is None and not target.exists():
+            self._download_folder(prefix, target)
+        if not target.is_dir():
+            raise NotFound(f"The store holds no {prefix}.")
+        return target
+
+    def _download_folder(self, prefix: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".download-"))
+        try:
+            for key in self.keys(prefix):
+                path = fresh / key.removeprefix(f"{prefix}/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.download(key, path)
+            with suppress(FileExistsError, OSError):  # another process was first
+                fresh.rename(target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Every key below a prefix (a prefix ends at a slash)."""
+        return [key for key, _ in self._objects(prefix)]
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete all below a prefix, and the object of that very key; returns bytes freed."""
+        found = self._objects(prefix)
+        with suppress(NotFound):
+            if self.folder is None or (self.folder / prefix).is_file():
+                found.append((prefix, self.size(prefix)))
+        for key, _ in found:
+            with suppress(NotFoundError, FileNotFoundError):
+                obstore.delete(self._store, key)
+        return sum(size for _, size in found)
+
+    def _objects(self, prefix: str) -> list[tuple[str, int]]:
+        return [
+            (meta["path"], int(meta["size"]))
+            for page in obstore.list(self._store, prefix=prefix)
+            for meta in page
+        ]
+
+
+def new_upload_key() -> str:
+    """Where an upload waits for its ingest."""
+    return f"uploads/{new_id('up')}"

@@ -1,0 +1,213 @@
+"""What workers do with jobs: claim, keep, end, give back, and take back from the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from trainyard.jsonable import jsonable
+from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
+from trainyard.store.events import NewEvent, add_events
+from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
+from trainyard.store.states import Reason, change_status, reason
+from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, now
+
+MAX_CRASHES = 3  # attempts lost to the infrastructure before a job is given up
+
+
+@dataclass(frozen=True)
+class ClaimedJob:
+    """A job that this worker now holds."""
+
+    lease: Lease
+    attempt: int
+    spec: dict[str, Any]
+    dataset_id: str
+    manifest: dict[str, Any]
+    checkpoint_id: str | None  # where to go on from
+
+    @property
+    def id(self) -> str:
+        return self.lease.job_id
+
+
+def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> ClaimedJob | None:
+    """Take the best queued job: highest priority, then the oldest. None if there is none.
+
+    Compare-and-set: however many try at once, one gets it. Metrics past the checkpoint that the
+    attempt goes on from give way, so that no step is told twice.
+    """
+    due = or_(Job.not_before.is_(None), Job.not_before <= now())
+    waiting = (Job.status == JobStatus.QUEUED) & due
+    best = select(Job.id).where(waiting).order_by(Job.priority.desc(), Job.id).limit(1)
+    job_id = session.scalar(best.with_for_update(skip_locked=True))
+    if job_id is None:
+        return None
+    statement = (
+        update(Job)
+        .where(Job.id == job_id, waiting)
+        .values(
+            status=JobStatus.RUNNING.value,
+            reason=None,
+            attempt=Job.attempt + 1,
+            fence=Job.fence + 1,
+            worker_id=worker_id,
+            lease_expires_at=now() + lease,
+            not_before=None,
+            started_at=now(),
+        )
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        return None
+    job = session.get_one(Job, job_id, populate_existing=True)
+    return _begin_attempt(session, job, worker_id, host)
+
+
+def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> ClaimedJob:
+    last = session.scalar(
+        select(Checkpoint).where(
+            Checkpoint.job_id == job.id, Checkpoint.is_last, Checkpoint.complete
+        )
+    )
+    step = last.step if last else 0
+    past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
+    session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
+    session.execute(
+        insert(Attempt),
+        {
+            "job_id": job.id,
+            "number": job.attempt,
+            "worker_id": worker_id,
+            "host": host,
+            "start_step": step,
+        },
+    )
+    told: dict[str, Any] = {"status": job.status, "attempt": job.attempt, "resumed_from_step": step}
+    add_events(session, job, [NewEvent("status", told)])
+    dataset = session.get_one(Dataset, job.dataset_id)
+    return ClaimedJob(
+        lease=Lease(job.id, job.fence, worker_id),
+        attempt=job.attempt,
+        spec=job.spec,
+        dataset_id=dataset.id,
+        manifest=dataset.manifest or {},
+        checkpoint_id=last.id if last else None,
+    )
+
+
+def renew_lease(session: Session, lease: Lease, duration: timedelta) -> JobStatus:
+    """Keep the job; returns its status, which tells what is asked of the worker.
+
+    Raises:
+        LeaseLost: it is somebody else's by now.
+    """
+    update_leased(session, lease, lease_expires_at=now() + duration)
+    return read_request(session, lease)
+
+
+def read_request(session: Session, lease: Lease) -> JobStatus:
+    """The job's status, such as ``cancelling``, without writing anything.
+
+    Raises:
+        LeaseLost: it is somebody else's by now.
+    """
+    query = select(Job.status, Job.fence, Job.worker_id).where(Job.id == lease.job_id)
+    row = session.execute(query).first()
+    if row is None or (row.fence, row.worker_id) != (lease.fence, lease.worker_id):
+        raise LeaseLost(lease)
+    return JobStatus(row.status)
+
+
+def finish_job(
+    session: Session,
+    lease: Lease,
+    status: JobStatus,
+    *,
+    why: Reason | None = None,
+    summary: dict[str, Any] | None = None,
+    best: dict[str, Any] | None = None,
+    report: dict[str, Any] | None = None,
+) -> JobStatus:
+    """End a job as succeeded, failed or cancelled; returns the status that it really got.
+
+    A job that was to be cancelled is cancelled, however it ended.
+
+    Raises:
+        LeaseLost: the job is somebody else's by now; nothing is written.
+    """
+    job = lock_leased(session, lease)
+    if job.status == JobStatus.CANCELLING:
+        status = JobStatus.CANCELLED
+        why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
+    given = {"summary": summary, "best": best, "report": report}
+    for field, value in given.items():
+        if value is not None:
+            setattr(job, field, jsonable(value))
+    change_status(session, job, status, why)
+    return status
+
+
+def requeue_job(
+    session: Session,
+    lease: Lease,
+    *,
+    crash: Reason | None = None,
+    not_before: datetime | None = None,
+) -> JobStatus:
+    """Give a job back that did not end: queued again, paused where that was asked for.
+
+    ``crash`` tells that the infrastructure failed; after ``MAX_CRASHES`` of these the job has
+    failed with it.
+
+    Raises:
+        LeaseLost: the job is somebody else's by now; nothing is written.
+    """
+    return _give_back(session, lock_leased(session, lease), crash, not_before)
+
+
+def _give_back(
+    session: Session, job: Job, crash: Reason | None, not_before: datetime | None = None
+) -> JobStatus:
+    job.num_crashes += crash is not None
+    following = JobStatus.QUEUED
+    why: Reason | None = None
+    if job.status == JobStatus.CANCELLING:
+        following = JobStatus.CANCELLED
+        why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
+    elif job.num_crashes >= MAX_CRASHES:
+        assert crash is not None
+        following, why = JobStatus.FAILED, crash
+    elif job.status == JobStatus.PAUSING:
+        following = JobStatus.PAUSED
+    job.not_before = not_before if following is JobStatus.QUEUED else None
+    change_status(session, job, following, why)
+    return following
+
+
+def expire_leases(session: Session) -> dict[str, JobStatus]:
+    """Take back every job whose worker went silent; returns what became of each.
+
+    Queued ones need ``send_train`` after the commit.
+    """
+    expired = select(Job).where(Job.status.in_(ON_A_WORKER), Job.lease_expires_at < now())
+    jobs = session.scalars(expired.order_by(Job.id).with_for_update(skip_locked=True)).all()
+    lost = reason(
+        ReasonCode.WORKER_LOST,
+        "The worker went silent while it had the job.",
+        "See the log of the worker, and whether its machine ran out of memory.",
+    )
+    return {job.id: _give_back(session, job, lost) for job in jobs}
+
+
+def waiting_jobs(session: Session, older_than: datetime) -> Sequence[str]:
+    """Queued jobs that are due and older than this: their message may have been lost."""
+    due = or_(Job.not_before.is_(None), Job.not_before <= now())
+    query = select(Job.id).where(Job.status == JobStatus.QUEUED, due, Job.queued_at < older_than)
+    return session.scalars(query.order_by(Job.priority.desc(), Job.id).limit(100)).all()

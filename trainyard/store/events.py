@@ -1,0 +1,124 @@
+"""The story of a job: one sequence of events without gaps, and what is read from it.
+
+Event data by kind:
+    status    {"status", "attempt", "reason"?, "resumed_from_step"?}
+    metrics   {"step", "epoch", "values": {name: number or "NaN", "Infinity", "-Infinity"}}
+    log       {"level", "message"}
+    progress  as Job.progress
+    end       {"status", "reason", "summary"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from trainyard.jsonable import jsonable
+from trainyard.store.lease import Lease, update_leased
+from trainyard.store.tables import Event, Job, now
+
+Kind = Literal["status", "metrics", "log", "progress", "end"]
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class NewEvent:
+    """An event that is still to get its number."""
+
+    kind: Kind
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def metrics_event(step: int, epoch: int, values: dict[str, float]) -> NewEvent:
+    return NewEvent("metrics", {"step": step, "epoch": epoch, "values": values})
+
+
+def log_event(level: str, message: str) -> NewEvent:
+    return NewEvent("log", {"level": level, "message": message.replace("\x00", "�")})
+
+
+def append_events(
+    session: Session,
+    lease: Lease,
+    attempt: int,
+    events: Sequence[NewEvent],
+    *,
+    progress: dict[str, Any] | None = None,
+    summary: dict[str, Any] | None = None,
+) -> None:
+    """Add a worker's events, and set the job's progress and summary with them.
+
+    Raises:
+        LeaseLost: the lease is not current; nothing is written.
+    """
+    columns: dict[str, Any] = {"last_seq": Job.last_seq + len(events)}
+    columns |= {"progress": progress} if progress is not None else {}
+    columns |= {"summary": summary} if summary is not None else {}
+    last_seq = update_leased(session, lease, **columns)
+    _insert(session, lease.job_id, attempt, last_seq, events)
+
+
+def add_events(session: Session, job: Job, events: Sequence[NewEvent]) -> None:
+    """Add events to a job whose row is locked by this transaction."""
+    session.flush()
+    statement = update(Job).where(Job.id == job.id).values(last_seq=Job.last_seq + len(events))
+    last_seq = session.scalar(
+        statement.returning(Job.last_seq), execution_options={"synchronize_session": False}
+    )
+    assert last_seq is not None
+    session.refresh(job, ["last_seq"])
+    _insert(session, job.id, job.attempt, last_seq, events)
+
+
+def _insert(
+    session: Session, job_id: str, attempt: int, last_seq: int, events: Sequence[NewEvent]
+) -> None:
+    if not events:
+        return
+    moment = now()
+    first = last_seq - len(events) + 1
+    rows = [
+        {
+            "job_id": job_id,
+            "seq": seq,
+            "kind": event.kind,
+            "attempt": attempt,
+            "step": event.data.get("step"),
+            "level": event.data.get("level"),
+            "message": event.data.get("message"),
+            "data": jsonable(event.data),
+            "created_at": moment,
+        }
+        for seq, event in enumerate(events, start=first)
+    ]
+    session.execute(insert(Event), rows)
+
+
+def read_events(
+    session: Session, job_id: str, after_seq: int = 0, limit: int = 1000
+) -> Sequence[Event]:
+    """The events that follow ``after_seq``, oldest first."""
+    query = select(Event).where(Event.job_id == job_id, Event.seq > after_seq)
+    return session.scalars(query.order_by(Event.seq).limit(limit)).all()
+
+
+def read_logs(
+    session: Session,
+    job_id: str,
+    *,
+    after_seq: int = 0,
+    level: str | None = None,
+    q: str | None = None,
+    limit: int = 1000,
+) -> Sequence[Event]:
+    """Log lines after ``after_seq``, at least as severe as ``level``, holding ``q``."""
+    query = select(Event).where(Event.job_id == job_id, Event.kind == "log", Event.seq > after_seq)
+    if level is not None:
+        query = query.where(Event.level.in_(LEVELS[LEVELS.index(level) :]))
+    if q:
+        query = query.where(Event.message.icontains(q, autoescape=True))
+    return session.scalars(query.order_by(Event.seq).limit(limit)).all()

@@ -1,0 +1,183 @@
+"""What users do with jobs: create, look at, change, cancel, pause, resume, delete.
+
+What workers do stands in ``claims``. All look-ups are by owner: another owner's job is not found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from trainyard.errors import Conflict, NotFound
+from trainyard.ids import new_id
+from trainyard.status import FINAL, ON_A_WORKER, JobStatus, ReasonCode
+from trainyard.store import datasets
+from trainyard.store.events import NewEvent, add_events
+from trainyard.store.garbage import discard
+from trainyard.store.lease import lock_job
+from trainyard.store.states import change_status, reason
+from trainyard.store.tables import Artifact, Checkpoint, Dataset, Job
+
+if TYPE_CHECKING:
+    from trainyard.spec.job import JobSpec
+
+
+def create_job(session: Session, owner_id: str, dataset: Dataset, spec: JobSpec) -> Job:
+    """A queued job; ``trainyard.queue.send_train(job.id)`` follows after the commit."""
+    job = Job(
+        id=new_id("job"),
+        owner_id=owner_id,
+        dataset_id=dataset.id,
+        name=spec.name,
+        notes=spec.notes,
+        tags=list(spec.tags),
+        priority=spec.priority,
+        spec=spec.model_dump(mode="json"),
+        status=JobStatus.QUEUED.value,
+        progress={},
+        summary={},
+    )
+    session.add(job)
+    session.flush()
+    add_events(session, job, [NewEvent("status", {"status": job.status, "attempt": 0})])
+    return job
+
+
+def get_job(session: Session, owner_id: str, job_id: str) -> Job:
+    """One job of this owner.
+
+    Raises:
+        NotFound: there is none, or it is another owner's.
+    """
+    job = session.get(Job, job_id)
+    if job is None or job.owner_id != owner_id:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def count_active(session: Session, owner_id: str) -> int:
+    """How many of the owner's jobs are queued or on a worker, for ``max_jobs_per_owner``."""
+    active = [status.value for status in ON_A_WORKER | {JobStatus.QUEUED}]
+    query = select(func.count()).select_from(Job)
+    return session.scalar(query.where(Job.owner_id == owner_id, Job.status.in_(active))) or 0
+
+
+def update_job(
+    session: Session,
+    job: Job,
+    *,
+    name: str | None = None,
+    notes: str | None = None,
+    tags: Sequence[str] | None = None,
+    priority: int | None = None,
+) -> Job:
+    """Change what is given; the priority counts for as long as the job waits."""
+    locked = lock_job(session, job.id)
+    given = {
+        "name": name,
+        "notes": notes,
+        "tags": None if tags is None else list(tags),
+        "priority": priority,
+    }
+    for field, value in given.items():
+        if value is not None:
+            setattr(locked, field, value)
+    return locked
+
+
+def request_cancel(session: Session, job: Job) -> Job:
+    """Cancel: at once where no worker has the job, else the worker is asked to.
+
+    Raises:
+        Conflict: the job has ended.
+    """
+    locked = lock_job(session, job.id)
+    if locked.status == JobStatus.CANCELLING:
+        return locked
+    why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
+    working = locked.status in ON_A_WORKER
+    change_status(session, locked, JobStatus.CANCELLING if working else JobStatus.CANCELLED, why)
+    return locked
+
+
+def request_pause(session: Session, job: Job) -> Job:
+    """Pause: at once while queued; a worker is asked to write a checkpoint first.
+
+    Raises:
+        Conflict: the job is neither queued nor running.
+    """
+    locked = lock_job(session, job.id)
+    if locked.status == JobStatus.PAUSING:
+        return locked
+    working = locked.status == JobStatus.RUNNING
+    change_status(session, locked, JobStatus.PAUSING if working else JobStatus.PAUSED)
+    return locked
+
+
+def resume(session: Session, job: Job) -> Job:
+    """Queue a paused job again; ``send_train`` follows after the commit.
+
+    Raises:
+        Conflict: the job is not paused.
+    """
+    locked = lock_job(session, job.id)
+    if locked.status != JobStatus.PAUSED:
+        raise Conflict(f"Only a paused job can be resumed; this one is {locked.status}.")
+    change_status(session, locked, JobStatus.QUEUED)
+    return locked
+
+
+def delete_job(session: Session, job: Job) -> int:
+    """Delete a job and all that belongs to it; returns the bytes of its checkpoints and files.
+
+    Files in the object store are marked as garbage in the same transaction; call
+    ``garbage.collect`` after the commit.
+
+    Raises:
+        Conflict: a worker has the job.
+    """
+    locked = lock_job(session, job.id)
+    if locked.status in ON_A_WORKER:
+        raise Conflict(f"The job is {locked.status}: cancel it first.")
+    freed = job_bytes(session, [locked.id])
+    discard(session, f"jobs/{locked.id}")
+    dataset_id = locked.dataset_id
+    session.execute(delete(Job).where(Job.id == locked.id))
+    datasets.drop_tombstone(session, dataset_id)
+    return freed
+
+
+def job_bytes(session: Session, job_ids: Sequence[str]) -> int:
+    """Bytes of the checkpoints and artifacts of these jobs."""
+    checkpoint_size = func.sum(Checkpoint.size_bytes + Checkpoint.state_size_bytes)
+    checkpoints = session.scalar(select(checkpoint_size).where(Checkpoint.job_id.in_(job_ids)))
+    artifact_size = select(func.sum(Artifact.size_bytes))
+    artifacts = session.scalar(artifact_size.where(Artifact.job_id.in_(job_ids)))
+    return int(checkpoints or 0) + int(artifacts or 0)
+
+
+def has_ended(job: Job) -> bool:
+    return JobStatus(job.status) in FINAL
+
+
+def queue_places(session: Session, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
+    """``{"position", "waiting_for"}`` of those of the jobs that are queued; 1 is next."""
+    queued = {job.id: job for job in jobs if job.status == JobStatus.QUEUED}
+    if not queued:
+        return {}
+    place = func.row_number().over(order_by=(Job.priority.desc(), Job.id))
+    line = select(Job.id, place.label("place")).where(Job.status == JobStatus.QUEUED).subquery()
+    rows = session.execute(select(line.c.id, line.c.place).where(line.c.id.in_(queued)))
+    return {
+        job_id: {"position": place, "waiting_for": _waiting_for(queued[job_id], place)}
+        for job_id, place in rows
+    }
+
+
+def _waiting_for(job: Job, place: int) -> str:
+    if job.not_before is not None:
+        return f"another try after {job.not_before.isoformat(timespec='seconds')}"
+    return "a free worker" if place == 1 else f"{place - 1} jobs before it"

@@ -1,0 +1,54 @@
+"""Changes of a job's status: the one place where they happen, by trainyard.status's table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from trainyard.errors import Conflict
+from trainyard.status import FINAL, ON_A_WORKER, JobStatus, ReasonCode, may_become
+from trainyard.store.checkpoints import drop_incomplete
+from trainyard.store.events import NewEvent, add_events
+from trainyard.store.tables import Attempt, Job, now
+
+Reason = dict[str, str]
+
+
+def reason(code: ReasonCode, message: str, hint: str = "") -> Reason:
+    """A reason as the API shows it."""
+    return {"code": code.value, "message": message, "hint": hint}
+
+
+def change_status(
+    session: Session, job: Job, following: JobStatus, why: Reason | None = None
+) -> None:
+    """Bring a locked job to another status: columns, attempt row and events in one.
+
+    Raises:
+        Conflict: the table of transitions does not allow it.
+    """
+    status = JobStatus(job.status)
+    if not may_become(status, following):
+        raise Conflict(f"A job that is {status} cannot become {following}.")
+    if status in ON_A_WORKER and following not in ON_A_WORKER:
+        _leave_worker(session, job, following, why)
+    job.status, job.reason = following.value, why
+    if following is JobStatus.QUEUED:
+        job.queued_at = now()
+    data: dict[str, Any] = {"status": following.value, "attempt": job.attempt}
+    data |= {"reason": why} if why else {}
+    events = [NewEvent("status", data)]
+    if following in FINAL:
+        job.finished_at = now()
+        end = {"status": following.value, "reason": why, "summary": job.summary}
+        events.append(NewEvent("end", end))
+    add_events(session, job, events)
+
+
+def _leave_worker(session: Session, job: Job, outcome: JobStatus, why: Reason | None) -> None:
+    job.worker_id = job.lease_expires_at = None
+    drop_incomplete(session, job.id)
+    attempt = session.get(Attempt, (job.id, job.attempt))
+    assert attempt is not None, "a claim makes the attempt's row"
+    attempt.outcome, attempt.reason, attempt.finished_at = outcome.value, why, now()

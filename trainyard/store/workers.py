@@ -1,0 +1,56 @@
+"""Workers' heartbeat rows. They inform; who holds a job is decided by its lease alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from trainyard.store.tables import Worker, now
+
+WorkerStatus = Literal["idle", "busy", "stopping", "stopped"]
+FORGOTTEN_AFTER = timedelta(days=1)
+
+
+def register_worker(
+    session: Session, worker_id: str, *, host: str, device: str, worker_pid: int
+) -> None:
+    """Add a worker that has just started; forgets those not seen for a day."""
+    session.execute(delete(Worker).where(Worker.last_seen < now() - FORGOTTEN_AFTER))
+    session.merge(
+        Worker(id=worker_id, host=host, device=device, status="idle", worker_pid=worker_pid)
+    )
+
+
+def beat(
+    session: Session,
+    worker_id: str,
+    status: WorkerStatus,
+    *,
+    job_id: str | None = None,
+    trainer_pid: int | None = None,
+) -> None:
+    """Tell that the worker lives and what it does."""
+    values = {"status": status, "job_id": job_id, "trainer_pid": trainer_pid, "last_seen": now()}
+    statement = update(Worker).where(Worker.id == worker_id).values(**values)
+    session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def set_device(session: Session, worker_id: str, device: str) -> None:
+    """Set the device's name, once it is known."""
+    statement = update(Worker).where(Worker.id == worker_id).values(device=device)
+    session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def list_workers(session: Session) -> Sequence[Worker]:
+    """Every worker known, oldest first."""
+    return session.scalars(select(Worker).order_by(Worker.id)).all()
+
+
+def effective_status(worker: Worker, silent_after: timedelta) -> str:
+    """The status as told, or ``lost`` where a living worker has not been seen for too long."""
+    silent = worker.status != "stopped" and worker.last_seen < now() - silent_after
+    return "lost" if silent else worker.status
