@@ -1,0 +1,279 @@
+"""From the list of layers to a graph in which every shape is known.
+
+``wiring.py`` finds who takes whose output; this module walks the list once, asks each layer for
+its output's shape, and gathers every mistake on the way: a layer whose input is not known
+because of an earlier mistake is passed over in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from trainyard.errors import InvalidInput, Mistake
+from trainyard.spec.fields import COUNT, PLACEHOLDERS
+from trainyard.spec.layers import Layer
+from trainyard.spec.layers.base import Elementwise
+from trainyard.spec.model import INPUT, ModelSpec
+from trainyard.spec.shapes import Shape, ShapeError, numel, shape_text
+from trainyard.spec.suggest import counted
+from trainyard.spec.wiring import UnreadLayer, Wire, wire
+
+MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
+FOLDED_TYPES = ("softmax", "log_softmax")
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer with all that is known of it. ``inputs`` are names of nodes, or ``input``."""
+
+    name: str
+    type: str
+    layer: Layer
+    inputs: tuple[str, ...]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    num_params: int
+    flops: int
+    pointer: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model whose shapes are known.
+
+    ``nodes`` are in the order in which they can be computed. ``output`` names the node whose
+    output is the model's: mostly the last one, but a dead branch may follow it.
+    ``folded_softmax``: the spec ended in a softmax that the loss takes itself, so logits come out.
+    """
+
+    input_shape: Shape
+    nodes: tuple[Node, ...]
+    output: str
+    output_shape: Shape
+    folded_softmax: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def num_params(self) -> int:
+        """Trained parameters of all nodes."""
+        return sum(node.num_params for node in self.nodes)
+
+    @property
+    def flops(self) -> int:
+        """Multiply-adds × 2 of one sample's forward pass."""
+        return sum(node.flops for node in self.nodes)
+
+
+def resolve(
+    model: ModelSpec,
+    input_shape: Shape,
+    num_classes: int | None,
+    *,
+    task: str = "classification",
+    loss: str = "cross_entropy",
+) -> Graph:
+    """The graph of ``model`` for samples of ``input_shape``.
+
+    ``num_classes`` takes the place of the placeholders and, where it is known, is what a
+    classifier's output must have; ``loss`` is the type of the loss, since a final softmax is
+    folded into a cross-entropy only.
+
+    Raises:
+        InvalidInput: with every mistake, as pointers from the job spec (``/model/layers/…``).
+    """
+    graph, mistakes = examine(model.layers, input_shape, num_classes, task=task, loss=loss)
+    if graph is None:
+        raise InvalidInput(f"The model has {counted(len(mistakes), 'mistake')}.", mistakes)
+    return graph
+
+
+def examine(
+    layers: Sequence[Layer],
+    input_shape: Shape,
+    num_classes: int | None,
+    *,
+    task: str = "classification",
+    loss: str = "cross_entropy",
+) -> tuple[Graph | None, list[Mistake]]:
+    """As ``resolve``, but gives the mistakes back; ``layers`` may hold ``UnreadLayer``s."""
+    wires, mistakes = wire(layers)
+    walk = _Walk(input_shape, num_classes)
+    for step in wires:
+        walk.take(step)
+    mistakes += walk.mistakes
+    output = walk.shapes[wires[-1].name]
+    if output is not None:
+        mistakes += _output_mistakes(walk, output, num_classes, task)
+    if mistakes:
+        return None, mistakes
+    return walk.graph(fold=loss == "cross_entropy"), []
+
+
+@dataclass
+class _Walk:
+    """The one pass over the wires. A shape is None where a mistake hides it."""
+
+    input_shape: Shape
+    num_classes: int | None
+    nodes: list[Node] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
+    shapes: dict[str, Shape | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.shapes[INPUT] = self.input_shape
+
+    def take(self, step: Wire) -> None:
+        """Finds the output's shape of one step, and its node where all is well."""
+        layer, found = _filled(step, self.num_classes)
+        self.mistakes += found
+        known = [self.shapes[name] if name is not None else None for name in step.inputs]
+        shapes = tuple(shape for shape in known if shape is not None)
+        if found or isinstance(layer, UnreadLayer):
+            self.shapes[step.name] = None
+        elif len(shapes) < len(known):
+            self.shapes[step.name] = layer.output_shape_of_unknown()
+        else:
+            self.shapes[step.name] = self._ask(step, layer, shapes)
+
+    def _ask(self, step: Wire, layer: Layer, shapes: tuple[Shape, ...]) -> Shape | None:
+        inputs = tuple(name for name in step.inputs if name is not None)
+        try:
+            output = layer.output_shape(*shapes)
+            if numel(output) > MAX_VALUES:
+                raise ShapeError(
+                    f"gives {numel(output)} values a sample on the input",
+                    expected=f"at most {MAX_VALUES}",
+                    received=shape_text(output),
+                )
+        except ShapeError as error:
+            self.mistakes.append(_shape_mistake(error, step, inputs, shapes))
+            return layer.output_shape_of_unknown()
+        num_params, flops = layer.num_params(*shapes), layer.flops(*shapes)
+        self.nodes.append(
+            Node(
+                step.name, layer.type, layer, inputs, shapes, output, num_params, flops,
+                step.pointer,
+            )
+        )  # fmt: skip
+        return output
+
+    def graph(self, *, fold: bool) -> Graph:
+        """The graph of a walk without mistakes."""
+        nodes, last = self.nodes, self.nodes[-1]
+        folded = fold and _is_final_softmax(last)
+        output = last.inputs[0] if folded else last.name
+        if folded:
+            nodes = nodes[:-1]
+        by_name = {node.name: node for node in nodes}
+        return Graph(
+            self.input_shape,
+            tuple(nodes),
+            output,
+            by_name[output].output_shape,
+            folded,
+            tuple(_warnings(nodes, output, last if folded else None)),
+        )
+
+
+def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
+    """The layer with the dataset's figure in the place of its placeholders."""
+    layer = step.layer
+    fields = [
+        name
+        for name, info in type(layer).model_fields.items()
+        if COUNT in info.metadata and getattr(layer, name, None) in PLACEHOLDERS
+    ]
+    if num_classes is None:
+        return layer, [
+            Mistake(
+                f"{step.pointer}/{name}",
+                f'"{getattr(layer, name)}" has no figure here: the dataset has no classes',
+                expected="a number, or a dataset with classes",
+                received=f'"{getattr(layer, name)}"',
+            )
+            for name in fields
+        ]
+    return layer.model_copy(update=dict.fromkeys(fields, num_classes)) if fields else layer, []
+
+
+def _shape_mistake(
+    error: ShapeError, step: Wire, inputs: tuple[str, ...], shapes: tuple[Shape, ...]
+) -> Mistake:
+    """The mistake with who gives what: the user sees where a shape comes from."""
+    if len(inputs) > 1:
+        given = zip(inputs, shapes, strict=True)
+        giver = ": " + ", ".join(f"{_who(name)} gives {shape_text(s)}" for name, s in given)
+    else:
+        giver = f" that {_who(inputs[0])} gives it"
+    return Mistake(
+        step.pointer + (f"/{error.field}" if error.field else ""),
+        f"{step.layer.type} {error.message}{giver}",
+        error.expected,
+        error.received,
+    )
+
+
+def _who(name: str) -> str:
+    return "the dataset" if name == INPUT else f'layer "{name}"'
+
+
+def _output_mistakes(
+    walk: _Walk, output: Shape, num_classes: int | None, task: str
+) -> list[Mistake]:
+    """A classifier gives one value a class; so do the other tasks with a vector as target."""
+    vector = task in ("classification", "multi-label", "regression")
+    if not vector or num_classes is None or output == (num_classes,) or not walk.nodes:
+        return []
+    unit, last = ("output" if task == "regression" else "class"), walk.nodes[-1]
+    wanted = f"{num_classes} {unit}{'es' if unit == 'class' else 's'}"
+    if len(output) > 1:
+        message = (
+            f"the model's output is {shape_text(output)}, but the dataset has {wanted}: end with "
+            'flatten and a linear layer whose out_features is "num_classes"'
+        )
+        return [Mistake(last.pointer, message, f"({num_classes},)", shape_text(output))]
+    message = f"the model gives {output[0]} values, but the dataset has {wanted}"
+    return [
+        Mistake(
+            _field_of_output(walk.nodes),
+            message,
+            expected=str(num_classes),
+            received=str(output[0]),
+            suggestion="num_classes",
+        )
+    ]
+
+
+def _field_of_output(nodes: list[Node]) -> str:
+    """Where the number of outputs is written: behind activations stands a linear layer."""
+    by_name = {node.name: node for node in nodes}
+    node = nodes[-1]
+    while isinstance(node.layer, Elementwise) and node.inputs[0] in by_name:
+        node = by_name[node.inputs[0]]
+    counts = [n for n, info in type(node.layer).model_fields.items() if COUNT in info.metadata]
+    return f"{node.pointer}/{counts[0]}" if counts else node.pointer
+
+
+def _is_final_softmax(node: Node) -> bool:
+    """Whether the model ends in a softmax over its classes, with something before it."""
+    if node.type not in FOLDED_TYPES or node.inputs == (INPUT,):
+        return False
+    axis = int(node.layer.dim)  # type: ignore[attr-defined]
+    return (axis + len(node.output_shape) + 1 if axis < 0 else axis) == 1
+
+
+def _warnings(nodes: list[Node], output: str, folded: Node | None) -> list[str]:
+    """What is allowed but most likely not meant."""
+    used = {name for node in nodes for name in node.inputs} | {output}
+    found = [
+        f'dead branch: nobody takes the output of layer "{node.name}" ({node.pointer})'
+        for node in nodes
+        if node.name not in used
+    ]
+    if folded is not None:
+        found.append(
+            f"the final {folded.type} ({folded.pointer}) is folded into the cross-entropy loss, "
+            "which takes it itself: the same numbers"
+        )
+    return found

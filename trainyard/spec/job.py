@@ -1,0 +1,154 @@
+"""The whole job spec: the body of ``POST /v1/jobs`` and, without a dataset, of a check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from trainyard.errors import InvalidInput, Mistake
+from trainyard.spec.facts import DatasetFacts
+from trainyard.spec.fields import MAX_SIZE
+from trainyard.spec.layers import Layer
+from trainyard.spec.model import MAX_LAYERS, AnyLayer, ModelSpec
+from trainyard.spec.pointers import MAX_MISTAKES, mistakes_of
+from trainyard.spec.suggest import counted, shown
+from trainyard.spec.training import TrainingSpec
+from trainyard.spec.wiring import UnreadLayer, wire
+
+# Databases take no NUL, and names stand in file names and headers.
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=20_000)]
+
+
+def _none_yet(definitions: dict[str, Any]) -> dict[str, Any]:
+    if definitions:
+        raise PydanticCustomError(
+            "expected",
+            "expected {expected}",
+            {"expected": "an empty object, since this version has no definitions yet"},
+        )
+    return definitions
+
+
+class JobSpec(BaseModel):
+    """What to train, on which dataset, and how."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+    name: Line = ""
+    """Name of the job, for people."""
+    dataset: Annotated[Line, Field(min_length=1)]
+    """Id of a dataset, or its name."""
+    tags: Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=50)] = []
+    """Words to find the job by."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Jobs of a higher priority are trained first."""
+    notes: Text = ""
+    """Free text."""
+    model: ModelSpec
+    """What to build."""
+    training: TrainingSpec = TrainingSpec()
+    """How to train it."""
+    definitions: Annotated[dict[str, Any], AfterValidator(_none_yet), Field(max_length=0)] = {}
+    """Own parts of the framework as expressions; must be empty in this version."""
+
+
+_LAYER: TypeAdapter[Layer] = TypeAdapter(AnyLayer)
+
+
+class CheckSpec(JobSpec):
+    """The body of a check: a job spec that may give `input_shape` in place of a dataset."""
+
+    dataset: Annotated[Line, Field(min_length=1)] | None = None  # type: ignore[assignment]
+    """Id of a dataset, or its name."""
+    input_shape: (
+        Annotated[list[Annotated[int, Field(ge=1, le=MAX_SIZE)]], Field(min_length=1, max_length=8)]
+        | None
+    ) = None
+    """Shape of one sample, channels first, where no dataset is given."""
+    num_classes: Annotated[int, Field(ge=1, le=MAX_SIZE)] | None = None
+    """Number of classes, where no dataset is given."""
+
+    def facts(self) -> DatasetFacts | None:
+        """What the spec itself says of the data; None where it names a dataset."""
+        if self.input_shape is None:
+            return None
+        return DatasetFacts("classification", tuple(self.input_shape), self.num_classes, None)
+
+
+def parse_job(data: object) -> JobSpec:
+    """The job spec of parsed JSON.
+
+    Raises:
+        InvalidInput: with every mistake that shows without the dataset.
+    """
+    return _parse(JobSpec, data)
+
+
+def parse_check(data: object) -> CheckSpec:
+    """The body of ``POST /v1/specs/check``: names a dataset, or gives `input_shape`.
+
+    Raises:
+        InvalidInput: as ``parse_job``.
+    """
+    return _parse(CheckSpec, data)
+
+
+def job_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the job spec."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **JobSpec.model_json_schema(mode="validation"),
+    }
+
+
+S = TypeVar("S", bound=JobSpec)
+
+
+def _parse(form: type[S], data: object) -> S:
+    if not isinstance(data, dict):
+        mistake = Mistake("", "expected a JSON object", "a JSON object", shown(data))
+        raise InvalidInput("The job spec is not an object.", [mistake])
+    try:
+        return form.model_validate(data)
+    except ValidationError as error:
+        mistakes = mistakes_of(error, form, data)
+        layers = readable_layers(data)
+        paths = {mistake.path for mistake in mistakes}
+        if layers:
+            mistakes += [m for m in wire(layers)[1] if m.path not in paths]
+    raise invalid_spec(mistakes) from None
+
+
+def invalid_spec(mistakes: list[Mistake]) -> InvalidInput:
+    """The error of a spec with these mistakes, of which the first MAX_MISTAKES are told."""
+    count = len(mistakes)
+    more = f"; the first {MAX_MISTAKES} are listed" if count > MAX_MISTAKES else ""
+    detail = f"The job spec has {counted(count, 'mistake')}{more}."
+    return InvalidInput(detail, mistakes[:MAX_MISTAKES])
+
+
+def readable_layers(data: object) -> list[Layer]:
+    """The layers of a spec that may be wrong, an ``UnreadLayer`` for each that is."""
+    model = data.get("model") if isinstance(data, dict) else None
+    layers = model.get("layers") if isinstance(model, dict) else None
+    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+        return []
+    return [_readable_layer(item) for item in layers]
+
+
+def _readable_layer(item: object) -> Layer:
+    try:
+        return _LAYER.validate_python(item)
+    except ValidationError:
+        raw = item if isinstance(item, dict) else {}
+    for known in ({"name": raw.get("name"), "inputs": raw.get("inputs")}, {}):
+        try:
+            return UnreadLayer.model_validate({"type": "unread", **known})
+        except ValidationError:
+            continue
+    raise AssertionError("an unread layer without name and inputs is valid")
