@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.facts import DatasetFacts
-from trainyard.spec.fields import MAX_SIZE
+from trainyard.spec.fields import MAX_SIZE, expected
+from trainyard.spec.graph import examine
 from trainyard.spec.layers import Layer
 from trainyard.spec.model import MAX_LAYERS, AnyLayer, ModelSpec
 from trainyard.spec.pointers import MAX_MISTAKES, mistakes_of
@@ -24,11 +32,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=20_000)]
 
 def _none_yet(definitions: dict[str, Any]) -> dict[str, Any]:
     if definitions:
-        raise PydanticCustomError(
-            "expected",
-            "expected {expected}",
-            {"expected": "an empty object, since this version has no definitions yet"},
-        )
+        raise expected("an empty object, since this version has no definitions yet")
     return definitions
 
 
@@ -61,7 +65,7 @@ _LAYER: TypeAdapter[Layer] = TypeAdapter(AnyLayer)
 
 
 class CheckSpec(JobSpec):
-    """The body of a check: a job spec that may give `input_shape` in place of a dataset."""
+    """The body of a check: a job spec that gives a `dataset`, or `input_shape` in its place."""
 
     dataset: Annotated[Line, Field(min_length=1)] | None = None  # type: ignore[assignment]
     """Id of a dataset, or its name."""
@@ -73,6 +77,12 @@ class CheckSpec(JobSpec):
     num_classes: Annotated[int, Field(ge=1, le=MAX_SIZE)] | None = None
     """Number of classes, where no dataset is given."""
 
+    @model_validator(mode="after")
+    def _says_what_the_data_is(self) -> Self:
+        if self.dataset is None and self.input_shape is None:
+            raise expected("a `dataset`, or `input_shape` and `num_classes` in its place")
+        return self
+
     def facts(self) -> DatasetFacts | None:
         """What the spec itself says of the data; None where it names a dataset."""
         if self.input_shape is None:
@@ -80,22 +90,25 @@ class CheckSpec(JobSpec):
         return DatasetFacts("classification", tuple(self.input_shape), self.num_classes, None)
 
 
-def parse_job(data: object) -> JobSpec:
+def parse_job(data: object, facts: DatasetFacts | None = None) -> JobSpec:
     """The job spec of parsed JSON.
 
+    ``facts`` of the dataset that it names, where they are at hand, let a spec with mistakes be
+    told its wrong shapes too; what a good spec comes to is ``check.py``'s business.
+
     Raises:
-        InvalidInput: with every mistake that shows without the dataset.
+        InvalidInput: with every mistake that shows without the dataset, or with its facts.
     """
-    return _parse(JobSpec, data)
+    return _parse(JobSpec, data, facts)
 
 
-def parse_check(data: object) -> CheckSpec:
+def parse_check(data: object, facts: DatasetFacts | None = None) -> CheckSpec:
     """The body of ``POST /v1/specs/check``: names a dataset, or gives `input_shape`.
 
     Raises:
         InvalidInput: as ``parse_job``.
     """
-    return _parse(CheckSpec, data)
+    return _parse(CheckSpec, data, facts)
 
 
 def job_schema() -> dict[str, Any]:
@@ -109,7 +122,7 @@ def job_schema() -> dict[str, Any]:
 S = TypeVar("S", bound=JobSpec)
 
 
-def _parse(form: type[S], data: object) -> S:
+def _parse(form: type[S], data: object, facts: DatasetFacts | None) -> S:
     if not isinstance(data, dict):
         mistake = Mistake("", "expected a JSON object", "a JSON object", shown(data))
         raise InvalidInput("The job spec is not an object.", [mistake])
@@ -117,11 +130,19 @@ def _parse(form: type[S], data: object) -> S:
         return form.model_validate(data)
     except ValidationError as error:
         mistakes = mistakes_of(error, form, data)
-        layers = readable_layers(data)
-        paths = {mistake.path for mistake in mistakes}
-        if layers:
-            mistakes += [m for m in wire(layers)[1] if m.path not in paths]
-    raise invalid_spec(mistakes) from None
+    told = {mistake.path for mistake in mistakes}
+    mistakes += [m for m in _model_mistakes(data, facts) if m.path not in told]
+    raise invalid_spec(mistakes)
+
+
+def _model_mistakes(data: dict[str, Any], facts: DatasetFacts | None) -> list[Mistake]:
+    """What is wrong with the graph of a spec that has other mistakes already."""
+    layers = readable_layers(data)
+    if not layers:
+        return []
+    if facts is None:
+        return wire(layers)[1]
+    return examine(layers, facts.input_shape, facts.num_classes, task=facts.task)[1]
 
 
 def invalid_spec(mistakes: list[Mistake]) -> InvalidInput:
