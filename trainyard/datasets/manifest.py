@@ -1,23 +1,22 @@
 """What is known of a dataset: the manifest beside the canonical arrays, and what sniffing takes.
 
 Canonical form, one folder: ``manifest.json`` and for each split ``<split>_x.npy``
-(N, *input_shape),
-uint8 or float32, and ``<split>_y.npy`` (N,) int64 for classification. C-contiguous, so that they
-can be memory-mapped.
+(N, *input_shape), uint8 or float32, and ``<split>_y.npy`` (N,) int64 for classification.
+C-contiguous, so that they can be memory-mapped.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 Task = Literal["classification", "multi-label", "regression", "segmentation", "forecasting"]
 SplitName = Literal["train", "val", "test"]
 
 
 class SplitOptions(BaseModel):
-    """How missing splits are made; fractions of all samples."""
+    """How missing splits are made; fractions of the training samples that they are taken from."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,6 +33,7 @@ class DatasetOptions(BaseModel):
 
     task: Literal["classification"] | None = None
     split: SplitOptions = SplitOptions()
+    picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
 
 
 class Problem(BaseModel):
@@ -66,6 +66,8 @@ class Manifest(BaseModel):
     num_classes: int
     class_names: list[str]
     splits: dict[SplitName, SplitInfo]
+    split_options: SplitOptions = SplitOptions()  # as asked for; they made ``made_splits``
+    made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples
     statistics: ChannelStatistics
     problems: list[Problem]  # warnings only, once ready
     size_bytes: int

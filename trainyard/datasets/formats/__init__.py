@@ -1,0 +1,12 @@
+"""The registry of formats: the first that recognises an upload reads it.
+
+A new format is one module beside this one, with the names of ``format.Format``, and one line
+here.
+"""
+
+from __future__ import annotations
+
+from trainyard.datasets.format import Format
+from trainyard.datasets.formats import folders, idx, npz
+
+FORMATS: tuple[Format, ...] = (npz, idx, folders)

@@ -1,0 +1,79 @@
+"""Which axis of a samples array is what: pictures or series, channels first or last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainyard.datasets.format import Array, Upload
+
+MAX_CHANNELS = 16
+SERIES_RATIO = 8  # (N, C, L) is a series if L is at least so many times C, else a picture
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How stored samples become canonical ones.
+
+    ``input_shape`` is (C, H, W) for pictures and (C, L) for series; ``add_channel`` and
+    ``channels_last`` say what is done for that.
+    """
+
+    input_shape: tuple[int, ...]
+    add_channel: bool = False
+    channels_last: bool = False
+
+    def arrange(self, block: Array) -> Array:
+        """A stored block (n, …) as (n, *input_shape)."""
+        if self.add_channel:
+            return block[:, None]
+        return np.moveaxis(block, -1, 1) if self.channels_last else block
+
+
+def find_layout(shapes: dict[str, tuple[int, ...]], upload: Upload) -> Layout:
+    """The layout of all splits, from their arrays' shapes by name; N is the first axis.
+
+    (N, L) is a series of one channel; (N, A, B) a grey picture, or a series of A channels where
+    B is far longer; (N, A, B, C) a picture whose channels are the shorter of A and C.
+    """
+    if not shapes:
+        upload.report.reject("there are no training samples")
+    rows = {name: shape[1:] for name, shape in shapes.items()}
+    first_name, first = next(iter(rows.items()))
+    for name, row in rows.items():
+        if row != first:
+            upload.report.error(
+                f"samples of {_text(row)}, but of {_text(first)} in {first_name}", name
+            )
+        elif 0 in row:
+            upload.report.error(f"samples of {_text(row)} hold no values", name)
+    upload.report.raise_if_rejected()
+    layout = _layout_of(first)
+    if layout is None:
+        upload.report.reject(
+            f"samples of {_text(first)}: expected pictures (N, H, W), (N, H, W, C) or "
+            f"(N, C, H, W), or series (N, L) or (N, C, L), with at most {MAX_CHANNELS} channels",
+            first_name,
+        )
+    if len(layout.input_shape) == 2:
+        channels, length = layout.input_shape
+        upload.report.warning(f"read as series of {channels} channel(s) and {length} steps")
+    return layout
+
+
+def _layout_of(row: tuple[int, ...]) -> Layout | None:
+    layout = None
+    if len(row) == 1:
+        layout = Layout((1, *row), add_channel=True)
+    elif len(row) == 2:
+        series = row[0] <= MAX_CHANNELS and row[1] >= SERIES_RATIO * row[0]
+        layout = Layout(row) if series else Layout((1, *row), add_channel=True)
+    elif len(row) == 3:
+        last = row[2] <= row[0]
+        layout = Layout((row[2], row[0], row[1]) if last else row, channels_last=last)
+    return layout if layout and layout.input_shape[0] <= MAX_CHANNELS else None
+
+
+def _text(row: tuple[int, ...]) -> str:
+    return " × ".join(map(str, row)) or "a single number"

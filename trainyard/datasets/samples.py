@@ -1,0 +1,64 @@
+"""Between stored samples and pictures: thumbnails for the dashboard, inputs for predictions."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.pictures import UnreadablePicture, read_picture
+
+__all__ = ["UnreadablePicture", "decode_picture", "sample_png"]
+
+
+def sample_png(x: npt.NDArray[Any]) -> bytes:
+    """A stored sample as a PNG.
+
+    x: (C, H, W) uint8, or floats, which are scaled from their least to their greatest value. Of
+    other than one or three channels the first one or three are shown; a series (C, L) becomes a
+    grey picture of C rows.
+    """
+    pixels = x[None] if x.ndim == 2 else x
+    assert pixels.ndim == 3, x.shape
+    shown = _as_uint8(pixels[:3] if len(pixels) >= 3 else pixels[:1])
+    image = Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _as_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    finite = np.nan_to_num(pixels.astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = finite.min(), finite.max()
+    scaled = (finite - low) * (255.0 / (high - low)) if high > low else np.zeros_like(finite)
+    return np.round(scaled).astype(np.uint8)
+
+
+def decode_picture(
+    data: bytes,
+    input_shape: tuple[int, ...],
+    dtype: str,
+    limits: IngestLimits | None = None,
+) -> npt.NDArray[Any]:
+    """A user's picture as a sample (C, H, W) of the dataset's shape and dtype, raw values.
+
+    Decoded, turned and resized exactly as at ingest; colour becomes grey and grey RGB, as
+    ``input_shape`` asks.
+
+    Raises:
+        UnreadablePicture: no picture, past the limits, or the model takes no pictures.
+    """
+    limits = limits or IngestLimits()
+    if len(input_shape) != 3 or input_shape[0] not in (1, 3):
+        raise UnreadablePicture(f"inputs of shape {list(input_shape)} are no pictures")
+    if len(data) > limits.max_picture_bytes:
+        most = limits.max_picture_bytes
+        raise UnreadablePicture(f"{len(data):,} bytes are more than the limit of {most:,}")
+    channels, height, width = input_shape
+    return read_picture(data, limits, channels=channels, dtype=dtype, size=(height, width))

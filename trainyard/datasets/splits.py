@@ -1,0 +1,55 @@
+"""Splits that an upload does not give are chosen from its training samples, seeded.
+
+The random numbers are the raw output of PCG64, whose stream NumPy promises not to change
+(NEP 19); the methods of its Generator may change between releases.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from trainyard.datasets.format import Labels
+from trainyard.datasets.manifest import SplitName, SplitOptions
+
+SPLITS: tuple[SplitName, ...] = ("train", "val", "test")
+TRAIN, VAL, TEST = range(3)
+MIN_PER_CLASS = 3  # a class of three or more gives at least one sample to each split asked for
+
+
+def choose_splits(
+    labels: Labels, options: SplitOptions, missing: list[SplitName]
+) -> npt.NDArray[np.int8]:
+    """The split of every training sample, as an index into ``SPLITS``.
+
+    ``by="stratified"`` takes the fraction of each class, ``"random"`` of the whole. A split
+    whose fraction is 0 gets nothing.
+    """
+    chosen = np.zeros(len(labels), np.int8)
+    fractions = {"val": options.val, "test": options.test}
+    wanted = {name: fractions[name] for name in missing if fractions.get(name)}
+    generator = np.random.PCG64(options.seed)
+    order = np.argsort(generator.random_raw(len(labels)), kind="stable")
+    for group in _groups(labels, order, options):
+        start = 0
+        for name, fraction in wanted.items():
+            num = _number_of(len(group), fraction)
+            chosen[group[start : start + num]] = SPLITS.index(name)
+            start += num
+    return chosen
+
+
+def _groups(
+    labels: Labels, order: npt.NDArray[np.int64], options: SplitOptions
+) -> list[npt.NDArray[np.int64]]:
+    """Shuffled source indices: one group a class, or one of all."""
+    if options.by == "random" or not len(labels):
+        return [order]
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    return np.split(by_class, np.flatnonzero(np.diff(labels[by_class])) + 1)
+
+
+def _number_of(num_samples: int, fraction: float) -> int:
+    """How many of a group a split gets: rounded, at least one of three or more."""
+    least = 1 if num_samples >= MIN_PER_CLASS else 0
+    return max(least, int(num_samples * fraction + 0.5))
