@@ -125,7 +125,7 @@ def submit(
     """Queue a job."""
     with _client() as client:
         job = client.submit(_read_spec(spec, dataset))
-        out.print(job["id"])
+        typer.echo(job["id"])
         if watch:
             _watch(client, job["id"])
 
@@ -208,7 +208,7 @@ def download(
     suffix = {"bundle": "zip"}.get(format, format)
     with _client() as client:
         path = target or Path(f"{job}.{suffix}")
-        out.print(str(client.download(job, path, format=format, checkpoint=checkpoint)))
+        typer.echo(client.download(job, path, format=format, checkpoint=checkpoint))
 
 
 @app.command()
@@ -235,6 +235,20 @@ def migrate() -> None:
 
     to_head(get_settings().effective_database_url)
     out.print("The database is at its newest migration.")
+
+
+@app.command("first-key")
+def first_key() -> None:
+    """Make the administrator's key of a new database, and show it this once."""
+    from trainyard.store import keys
+    from trainyard.store.database import open_database
+
+    with open_database(get_settings()).write() as session:
+        secret = keys.bootstrap(session)
+    if secret is None:
+        err.print("This database has its first key already; it is not shown again.")
+        raise typer.Exit(1)
+    typer.echo(secret)
 
 
 def main() -> None:

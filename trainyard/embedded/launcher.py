@@ -19,7 +19,7 @@ from trainyard.embedded.parts import (
 from trainyard.errors import Conflict, TrainyardError
 from trainyard.settings import Settings
 from trainyard.store import keys
-from trainyard.store.database import migrate, session_factory
+from trainyard.store.database import migrate, open_database
 
 
 def launch(settings: Settings) -> None:
@@ -75,9 +75,8 @@ def _require_free_port(host: str, port: int) -> None:
 
 
 def _write_first_key(settings: Settings, home: Path) -> None:
-    with session_factory(settings)() as session:
+    with open_database(settings).write() as session:
         secret = keys.bootstrap(session)
-        session.commit()
     if secret is not None:
         file = os.open(home / "key", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(file, "w") as stream:

@@ -16,7 +16,7 @@ import trainyard
 from trainyard.client import ApiError, Client
 from trainyard.settings import Settings, get_settings
 from trainyard.store import keys
-from trainyard.store.database import session_factory
+from trainyard.store.database import open_database
 
 EXAMPLES = Path(trainyard.__file__).resolve().parents[1] / "examples"
 EXAMPLE_DATASET = EXAMPLES / "data" / "fashion_sample.npz"
@@ -34,7 +34,7 @@ def main() -> None:
     key = (settings.home / "key").read_text().strip()
     _say(
         f"\nTrainyard is ready at {url}\n"
-        f"  log in once with   {url}/login?token={_one_time_token(settings)}\n"
+        f"  log in once with   {url}/login?token={_one_time_token(settings, key)}\n"
         f"  or with the key in {settings.home / 'key'}\n"
         f"  logs are in        {settings.home / 'logs'}\n"
         "  Ctrl-C ends it\n"
@@ -56,11 +56,11 @@ def _wait_until_ready(url: str) -> bool:
     return False
 
 
-def _one_time_token(settings: Settings) -> str:
-    with session_factory(settings)() as session:
-        token = keys.create_login_token(session)
-        session.commit()
-    return token
+def _one_time_token(settings: Settings, key: str) -> str:
+    with open_database(settings).write() as session:
+        who = keys.authenticate(session, key)
+        assert who is not None, f"the key in {settings.home / 'key'} is not in the database"
+        return keys.create_login_token(session, who.key_id)
 
 
 def _train_example_once(client: Client, home: Path) -> None:
