@@ -158,6 +158,13 @@ def drop_tombstone(session: Session, dataset_id: str) -> None:
     session.execute(gone.execution_options(synchronize_session=False))
 
 
+def discard_if_deleted(session: Session, dataset_id: str) -> None:
+    """Mark the files of a dataset that was deleted while they were being written."""
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is None or dataset.deleted_at is not None:
+        discard(session, dataset_prefix(dataset_id))
+
+
 @dataclass(frozen=True)
 class ClaimedDataset:
     """A dataset to ingest; ``attempt`` is the fencing token."""

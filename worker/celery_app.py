@@ -1,0 +1,42 @@
+"""The Celery worker: `celery -A worker.celery_app worker -Q train` or `-Q ingest`.
+
+Pool and concurrency are set here: one thread, since training happens in child processes. The
+hooks start what a worker is beside its consumer, and end it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Celery, signals
+
+from trainyard.queue import make_app
+from trainyard.settings import get_settings
+from worker import process
+
+app: Celery = make_app(get_settings())
+app.conf.update(
+    imports=("worker.tasks",),
+    worker_pool="threads",
+    worker_concurrency=1,
+    worker_log_format="%(asctime)s %(levelname)s %(message)s",
+)
+
+
+@signals.celeryd_after_setup.connect  # type: ignore[untyped-decorator]
+def _start(instance: Any, **_: Any) -> None:
+    level = get_settings().log_level.upper()
+    logging.getLogger("worker").setLevel(level)
+    logging.getLogger("trainyard").setLevel(level)
+    process.start(set(instance.app.amqp.queues.consume_from))
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _stop(**_: Any) -> None:
+    process.stop()
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _end(**_: Any) -> None:
+    process.end()

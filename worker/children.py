@@ -1,0 +1,134 @@
+"""Child processes of a worker: forked warm from a server, alone in their group, never orphaned.
+
+A fork server with the heavy modules imported is started once; a child forked from it begins
+within milliseconds, has never seen CUDA, and gives back all its memory when it ends. When the
+worker dies, however it dies, the fork server sees its pipe close and exits, and the kernel then
+kills the children (``PR_SET_PDEATHSIG``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import importlib
+import multiprocessing as mp
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import DupFd
+from typing import Any, Literal
+
+Stream = Literal["stdout", "stderr"]
+# A module whose ``main(connection)`` is the child. By name, so that the worker itself never
+# imports torch.
+Entry = Literal["worker.trainer", "worker.scanner"]
+
+_context = mp.get_context("forkserver")
+_PR_SET_PDEATHSIG = 1
+_MAX_LINE_BYTES = 8192
+
+
+def start_fork_server(preload: Sequence[str]) -> None:
+    """Start the server with these modules imported; call it before the first child."""
+    _context.set_forkserver_preload(list(preload))
+    forkserver.ensure_running()
+
+
+class LineReader:
+    """Lines out of a pipe that is read in whatever pieces come."""
+
+    def __init__(self, fd: int, stream: Stream) -> None:
+        self.fd, self.stream = fd, stream
+        self._rest = b""
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def read(self) -> list[str] | None:
+        """The lines that are complete by now; none at the end of the pipe."""
+        data = os.read(self.fd, 65536)
+        pieces = (self._rest + data).split(b"\n")
+        self._rest = pieces.pop()
+        if not data or len(self._rest) > _MAX_LINE_BYTES:
+            pieces.append(self._rest)
+            self._rest = b""
+        lines = [piece[:_MAX_LINE_BYTES].decode(errors="replace").rstrip() for piece in pieces]
+        lines = [line for line in lines if line]
+        return lines if data or lines else None
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class Child:
+    """A running child: a connection for messages, its output as lines, a handle to end it."""
+
+    def __init__(self, entry: Entry, name: str) -> None:
+        self.connection, theirs = _context.Pipe()
+        pipes = {stream: os.pipe() for stream in ("stdout", "stderr")}
+        write_ends = [pipes["stdout"][1], pipes["stderr"][1]]
+        self.process = _context.Process(
+            target=_run_child,
+            args=(entry, theirs, *(DupFd(fd) for fd in write_ends)),
+            name=name,
+            daemon=True,
+        )
+        # DupFd takes the descriptors along when the process object is pickled, in start().
+        self.process.start()
+        theirs.close()
+        for fd in write_ends:
+            os.close(fd)
+        self.readers = [
+            LineReader(pipes["stdout"][0], "stdout"),
+            LineReader(pipes["stderr"][0], "stderr"),
+        ]
+        assert self.process.pid is not None
+        self.pid: int = self.process.pid
+
+    def kill(self) -> None:
+        """Kill the child and whatever it started. Safe from any thread, also when it is gone."""
+        with suppress(ProcessLookupError):
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:  # not yet the leader of its group
+                if self.process.is_alive():
+                    os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End the child, if it still runs, and free what it held here."""
+        self.kill()
+        self.process.join()
+        self.connection.close()
+        for reader in self.readers:
+            reader.close()
+        self.process.close()
+
+
+def _run_child(entry: Entry, connection: Connection[Any, Any], stdout: Any, stderr: Any) -> None:
+    _die_with_the_worker()
+    for standard, pipe in ((1, stdout), (2, stderr)):
+        fd = pipe.detach()
+        os.dup2(fd, standard)
+        os.close(fd)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    faulthandler.enable(file=2)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the worker decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    importlib.import_module(entry).main(connection)
+
+
+def _die_with_the_worker() -> None:
+    os.setsid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The fork server lives for as long as anybody holds this pipe: a child that held it would
+    # keep its own parent alive after the worker's death.
+    server: Any = forkserver._forkserver
+    os.close(server._forkserver_alive_fd)
+    server._forkserver_alive_fd = None
+    if os.getppid() == 1:
+        os._exit(1)

@@ -1,0 +1,40 @@
+"""The name of the device that this worker trains on, found without touching CUDA here."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def device_name(wanted: str) -> str:
+    """The GPU's name by ``nvidia-smi``, else the processor's; ``wanted`` as in the settings."""
+    if wanted != "cpu" and (name := _gpu_name(wanted)):
+        return name
+    return f"{_processor_name()} ({len(os.sched_getaffinity(0))} cores)"
+
+
+def _gpu_name(wanted: str) -> str | None:
+    program = shutil.which("nvidia-smi")
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if program is None or visible == "":
+        return None
+    index = int(wanted.partition(":")[2] or 0)
+    chosen = visible.split(",")[index] if visible else str(index)
+    command = [program, "--query-gpu=name", "--format=csv,noheader", f"--id={chosen}"]
+    try:
+        answer = subprocess.run(  # noqa: S603  the program of the PATH, no shell
+            command, capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def _processor_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,196 @@
+"""Watches over one ingest: fetches the upload, has a child scan it, keeps the result.
+
+What a format looks like and what is wrong with a file stands in ``trainyard.datasets``.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard.datasets.manifest import Manifest, Problem
+from trainyard.store import garbage
+from trainyard.store.datasets import (
+    MAX_INGEST_ATTEMPTS,
+    ClaimedDataset,
+    dataset_prefix,
+    discard_if_deleted,
+    finish_ingest,
+    release_ingest,
+    renew_ingest,
+)
+from trainyard.store.lease import LeaseLost
+from worker.children import Child
+from worker.context import WorkerContext
+from worker.messages import Message, receive, send
+
+log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.2
+
+
+def run_ingest(context: WorkerContext, claim: ClaimedDataset) -> None:
+    """Ingest a claimed dataset: ready, rejected, or given back. Leaves nothing behind."""
+    try:
+        with _scratch_folder(context, claim) as scratch:
+            _ingest(context, claim, scratch)
+    except LeaseLost:
+        log.warning("%s was deleted, or belongs to somebody else by now", claim.id)
+    garbage.collect(context.database, context.blobs)
+
+
+@contextmanager
+def _scratch_folder(context: WorkerContext, claim: ClaimedDataset) -> Iterator[Path]:
+    """A folder for this attempt; what dead attempts at the dataset left goes too."""
+    for left in context.scratch_folder.glob(f"{claim.id}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = context.scratch_folder / f"{claim.id}-{claim.attempt}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ingest(context: WorkerContext, claim: ClaimedDataset, scratch: Path) -> None:
+    source = context.blobs.local_file(claim.upload_key)
+    if source is None:
+        source = scratch / "upload"
+        context.blobs.download(claim.upload_key, source)
+    target = scratch / "dataset"
+    child = Child("worker.scanner", name=claim.id)
+    context.activity.trainer_pid = child.pid
+    try:
+        result = _scan(context, claim, child, _start_message(context, claim, source, target))
+        child.process.join()
+        exit_code = child.process.exitcode
+    finally:
+        child.close()
+        context.activity.trainer_pid = None
+    if result is not None and result.type == "ready":
+        return _keep(context, claim, Manifest.model_validate(result.data), target)
+    if result is not None:
+        return _reject(context, claim, result.data["problems"])
+    if context.stopping.is_set():
+        with context.database.write() as session:
+            release_ingest(session, claim)
+        return None
+    return _scan_died(context, claim, exit_code)
+
+
+def _start_message(
+    context: WorkerContext, claim: ClaimedDataset, source: Path, target: Path
+) -> Message:
+    settings = context.settings
+    return Message(
+        "start",
+        {
+            "source": str(source),
+            "target": str(target),
+            "file_name": claim.file_name,
+            "options": claim.options,
+            "limits": {
+                "max_unpacked_bytes": settings.max_unpacked_bytes,
+                "max_archive_files": settings.max_archive_files,
+                "max_picture_pixels": settings.max_picture_pixels,
+            },
+        },
+    )
+
+
+def _scan(
+    context: WorkerContext, claim: ClaimedDataset, child: Child, start: Message
+) -> Message | None:
+    """The child's result, none if it died; keeps the lease meanwhile."""
+    try:
+        send(child.connection, start)
+    except OSError:
+        log.warning("the scan of %s died at its start", claim.id)
+    result: Message | None = None
+    sources: list[Any] = [child.connection, *child.readers]
+    lease = context.settings.lease
+    renewed = time.monotonic()
+    while sources and not context.stopping.is_set():
+        for source in wait(sources, _LOOK_SECONDS):
+            if source is child.connection:
+                message = _receive(child)
+                result, ended = message or result, message is None
+            else:
+                ended = not _log_lines(claim, source)
+            if ended:
+                sources.remove(source)
+        if time.monotonic() - renewed > lease.total_seconds() / 3:
+            renewed = _renew(context, claim, renewed)
+    if result is None:
+        child.kill()
+    return result
+
+
+def _receive(child: Child) -> Message | None:
+    try:
+        return receive(child.connection)
+    except (EOFError, OSError):
+        return None
+
+
+def _log_lines(claim: ClaimedDataset, reader: Any) -> bool:
+    lines = reader.read()
+    for line in lines or ():
+        log.warning("scan of %s: %s", claim.id, line)
+    return lines is not None
+
+
+def _renew(context: WorkerContext, claim: ClaimedDataset, renewed: float) -> float:
+    """Renew the lease; returns when it was last renewed.
+
+    Raises:
+        LeaseLost: the dataset is gone, or the database did not answer for too long.
+    """
+    moment = time.monotonic()
+    try:
+        with context.database.write() as session:
+            renew_ingest(session, claim, context.settings.lease)
+    except SQLAlchemyError as error:
+        log.warning("the database does not answer: %s", error)
+        if moment - renewed > context.settings.lease.total_seconds():
+            raise LeaseLost(claim) from error
+        return renewed
+    return moment
+
+
+def _keep(context: WorkerContext, claim: ClaimedDataset, manifest: Manifest, folder: Path) -> None:
+    prefix = dataset_prefix(claim.id)
+    context.blobs.delete_prefix(prefix)  # what a dead attempt may have left
+    size_bytes = context.blobs.move_folder(prefix, folder)
+    try:
+        with context.database.write() as session:
+            finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
+    except LeaseLost:
+        with context.database.write() as session:
+            discard_if_deleted(session, claim.id)
+        raise
+
+
+def _reject(context: WorkerContext, claim: ClaimedDataset, problems: list[Any]) -> None:
+    with context.database.write() as session:
+        found = [Problem.model_validate(problem) for problem in problems]
+        finish_ingest(session, claim, None, found)
+
+
+def _scan_died(context: WorkerContext, claim: ClaimedDataset, exit_code: int | None) -> None:
+    """Another try may go better, but a file that ends the scan each time is not to be had."""
+    log.error("the scan of %s ended with exit code %s", claim.id, exit_code)
+    if claim.attempt < MAX_INGEST_ATTEMPTS:
+        with context.database.write() as session:
+            release_ingest(session, claim)
+        return
+    message = f"The scan of the file broke off {claim.attempt} times (exit code {exit_code})."
+    problem = Problem(severity="error", message=message)
+    _reject(context, claim, [problem.model_dump(mode="json")])

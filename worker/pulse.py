@@ -1,0 +1,92 @@
+"""The heartbeat of a worker: its row, the reaper, and the look at the table.
+
+A doorbell may get lost, and Celery's consumer may stop after a fault of the broker. So an idle
+worker looks at the table by itself: what waits for longer than a doorbell takes is simply done.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard.store import garbage, workers
+from worker.context import WorkerContext
+from worker.work import Role, anything_waits, take_back_the_lost
+
+log = logging.getLogger(__name__)
+_BEAT_SECONDS = 1.0
+_DOORBELL_TAKES = timedelta(seconds=2)
+_SWEEP_SECONDS = 60.0
+
+
+class Pulse:
+    """Two threads: one beats and reaps, the other does what no doorbell told of."""
+
+    def __init__(self, context: WorkerContext, role: Role, device: str) -> None:
+        self._context, self._role = context, role
+        self._ended = threading.Event()
+        with context.database.write() as session:
+            workers.register_worker(
+                session,
+                context.worker_id,
+                host=context.host,
+                device=device,
+                worker_pid=context.pid,
+            )
+        self._threads = [
+            threading.Thread(target=self._beat_until_ended, name="pulse", daemon=True),
+            threading.Thread(target=self._look_until_ended, name="look", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _beat_until_ended(self) -> None:
+        swept = time.monotonic()
+        while not self._ended.wait(_BEAT_SECONDS):
+            try:
+                self._beat()
+                take_back_the_lost(self._context)
+                if time.monotonic() - swept > _SWEEP_SECONDS:
+                    swept = time.monotonic()
+                    garbage.collect(self._context.database, self._context.blobs)
+            except SQLAlchemyError as error:
+                log.warning("the database does not answer: %s", error)
+            except Exception:  # a heart that stops at an error helps nobody
+                log.exception("the heartbeat failed")
+
+    def _beat(self) -> None:
+        activity, stopping = self._context.activity, self._context.stopping.is_set()
+        busy = self._context.working.locked()
+        with self._context.database.write() as session:
+            workers.beat(
+                session,
+                self._context.worker_id,
+                "stopping" if stopping else "busy" if busy else "idle",
+                job_id=activity.job_id,
+                trainer_pid=activity.trainer_pid,
+            )
+
+    def _look_until_ended(self) -> None:
+        while not self._ended.wait(_BEAT_SECONDS):
+            if self._context.working.locked() or self._context.stopping.is_set():
+                continue
+            try:
+                if anything_waits(self._context, self._role, _DOORBELL_TAKES):
+                    self._role.work(self._context)
+            except Exception:  # the edge of a task, as in worker.tasks
+                log.exception("work found in the table failed")
+
+    def end(self) -> None:
+        """Stop beating and say so."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        try:
+            with self._context.database.write() as session:
+                workers.beat(session, self._context.worker_id, "stopped")
+        except SQLAlchemyError as error:
+            log.warning("the database does not answer: %s", error)

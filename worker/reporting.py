@@ -1,0 +1,79 @@
+"""Collects what a trainer tells and writes it to the database in batches.
+
+The first metrics are written at once, then everything at most twice a second. Progress stands in
+the job's row; as events it is thinned, so that a long job does not fill the table with it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from trainyard.store.claims import ClaimedJob
+from trainyard.store.events import NewEvent, append_events, log_event, metrics_event
+from worker.context import WorkerContext
+
+_FLUSH_SECONDS = 0.5
+_MAX_WAITING = 500
+_PROGRESS_SHARE = 0.01  # a progress event each time the attempt got 1 % older
+
+
+class Reporting:
+    """The batch of one attempt. Used by the supervisor's thread alone."""
+
+    def __init__(self, context: WorkerContext, claim: ClaimedJob) -> None:
+        self._context, self._claim = context, claim
+        self._events: list[NewEvent] = []
+        self._summary: dict[str, float] = {}
+        self._progress: dict[str, Any] | None = None
+        self._began = time.monotonic()
+        self._flushed = self._told = 0.0
+        self._had_metrics = False
+
+    def metrics(self, data: dict[str, Any]) -> None:
+        self._events.append(metrics_event(data["step"], data["epoch"], data["values"]))
+        self._summary |= data["values"]
+        if not self._had_metrics:
+            self._had_metrics = True
+            self.flush()
+
+    def progress(self, data: dict[str, Any]) -> None:
+        self._progress = data
+        now = time.monotonic()
+        if now - self._told >= max(1.0, (now - self._began) * _PROGRESS_SHARE):
+            self._told = now
+            self._events.append(NewEvent("progress", data))
+
+    def log(self, level: str, message: str) -> None:
+        self._events.append(log_event(level, message))
+
+    def seconds_to_flush(self) -> float | None:
+        """How long until a flush is due; none if nothing waits."""
+        if not self._events and self._progress is None:
+            return None
+        return max(0.0, self._flushed + _FLUSH_SECONDS - time.monotonic())
+
+    def flush_if_due(self) -> None:
+        if self.seconds_to_flush() == 0.0 or len(self._events) >= _MAX_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits and wake the listeners.
+
+        Raises:
+            LeaseLost: the job is somebody else's by now.
+        """
+        if not self._events and self._progress is None:
+            return
+        with self._context.database.write() as session:
+            append_events(
+                session,
+                self._claim.lease,
+                self._claim.attempt,
+                self._events,
+                progress=self._progress,
+                summary=self._summary or None,
+            )
+        self._events, self._progress = [], None
+        self._flushed = time.monotonic()
+        self._context.waker.wake(self._claim.id)

@@ -1,0 +1,135 @@
+"""The child process of a job: opens the dataset, calls the engine, tells what happens.
+
+It knows neither database nor queue: everything goes to the supervisor over one connection.
+Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
+resume from) and ``stop``. From it: ``metrics``, ``progress``, ``log``, ``checkpoint`` and, last,
+``outcome``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import traceback
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from trainyard.datasets.canonical import open_dataset
+from trainyard.datasets.manifest import Manifest
+from trainyard.errors import TrainyardError
+from trainyard.spec.graph import resolve
+from trainyard.spec.job import parse_job
+from trainyard.spec.preprocess import Statistics
+from trainyard.status import ReasonCode
+from worker.messages import Message, Sender, receive
+from worker.training.loop import train
+from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, Split
+
+
+class ConnectionReporter:
+    """The engine's ``Reporter``: hands everything to the sending thread."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
+        self._sender.put(Message("metrics", {"step": step, "epoch": epoch, "values": values}))
+
+    def progress(self, progress: Progress) -> None:
+        self._sender.put(Message("progress", asdict(progress)))
+
+    def log(self, level: Level, message: str) -> None:
+        self._sender.put(Message("log", {"level": level, "message": message}))
+
+    def checkpoint(self, file: CheckpointFile) -> None:
+        data = {
+            "step": file.step,
+            "epoch": file.epoch,
+            "is_best": file.is_best,
+            "metric_value": file.metric_value,
+        }
+        self._sender.put(Message("checkpoint", data, (file.weights, file.state)))
+
+
+def main(connection: Connection[Any, Any]) -> None:
+    """Train the job of the first message and report its outcome."""
+    start = receive(connection)
+    stop = threading.Event()
+    threading.Thread(target=_obey, args=(connection, stop), name="obey", daemon=True).start()
+    sender = Sender(connection)
+    sender.start()
+    outcome = _train(start, ConnectionReporter(sender), stop)
+    data = {
+        "kind": outcome.kind,
+        "summary": outcome.summary,
+        "best": outcome.best,
+        "report": outcome.report,
+        "reason": outcome.reason,
+    }
+    blobs = (outcome.onnx,) if outcome.onnx is not None else ()
+    sender.put(Message("outcome", data, blobs))
+    sender.finish()
+
+
+def _obey(connection: Connection[Any, Any], stop: threading.Event) -> None:
+    """Wait for ``stop``; a supervisor that is gone ends this process at once."""
+    try:
+        while receive(connection).type == "stop":
+            stop.set()
+    except (EOFError, OSError):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _train(start: Message, reporter: ConnectionReporter, stop: threading.Event) -> Outcome:
+    """Call the engine; whatever it raises becomes a truthful outcome."""
+    try:
+        return _call_engine(start, reporter, stop)
+    except MemoryError:
+        traceback.print_exc()
+        return _failed(
+            ReasonCode.OUT_OF_MEMORY,
+            "There was not enough memory to train.",
+            "A smaller batch_size or a smaller model helps.",
+        )
+    except TrainyardError as error:
+        traceback.print_exc()
+        return _failed(ReasonCode.BAD_DATA, str(error), "")
+    except Exception as error:  # noqa: BLE001  the edge of the task
+        traceback.print_exc()
+        return _failed(
+            ReasonCode.INTERNAL,
+            f"The training ended with an error of the program: {type(error).__name__}.",
+            "The log of the job holds the traceback.",
+        )
+
+
+def _failed(code: ReasonCode, message: str, hint: str) -> Outcome:
+    return Outcome("failed", reason={"code": code.value, "message": message, "hint": hint})
+
+
+def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.Event) -> Outcome:
+    spec = parse_job(start.data["spec"])
+    dataset = open_dataset(Path(start.data["folder"]))
+    manifest: Manifest = dataset.manifest
+    graph = resolve(
+        spec.model,
+        manifest.input_shape,
+        manifest.num_classes,
+        task=manifest.task,
+        loss=spec.training.loss.type,
+    )
+    weights_and_state = (start.blobs[0], start.blobs[1]) if start.blobs else None
+    return train(
+        spec,
+        graph,
+        {name: Split(x, y) for name, (x, y) in dataset.splits.items()},
+        Statistics(manifest.statistics.mean, manifest.statistics.std),
+        manifest.class_names,
+        reporter,
+        stop,
+        device=start.data["device"],
+        resume=weights_and_state,
+    )

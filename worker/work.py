@@ -1,0 +1,88 @@
+"""The loop of a worker: claim the best there is, do it, until nothing waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from trainyard.status import JobStatus
+from trainyard.store import claims, datasets
+from trainyard.store.tables import now
+from worker.context import WorkerContext
+from worker.ingester import run_ingest
+from worker.supervisor import run_job
+
+log = logging.getLogger(__name__)
+
+
+def train_all(context: WorkerContext) -> int:
+    """Train whatever is queued, one job at a time; returns how many this worker took."""
+    return _until_nothing_waits(context, _train_next)
+
+
+def ingest_all(context: WorkerContext) -> int:
+    """Ingest whatever was uploaded; returns how many this worker took."""
+    return _until_nothing_waits(context, _ingest_next)
+
+
+def _until_nothing_waits(context: WorkerContext, next_one: Callable[[WorkerContext], bool]) -> int:
+    done = 0
+    with context.working:
+        while not context.stopping.is_set() and next_one(context):
+            done += 1
+    return done
+
+
+def _train_next(context: WorkerContext) -> bool:
+    with context.database.write() as session:
+        claim = claims.claim_job(session, context.worker_id, context.host, context.settings.lease)
+    if claim is None:
+        return False
+    log.info("%s: attempt %d begins", claim.id, claim.attempt)
+    run_job(context, claim)
+    return True
+
+
+def _ingest_next(context: WorkerContext) -> bool:
+    with context.database.write() as session:
+        claim = datasets.claim_dataset(session, context.worker_id, context.settings.lease)
+    if claim is None:
+        return False
+    log.info("%s: ingest begins", claim.id)
+    run_ingest(context, claim)
+    return True
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a worker process does: the queue it listens to, what to look for, what to warm up."""
+
+    queue: str
+    work: Callable[[WorkerContext], int]
+    preload: tuple[str, ...]
+
+
+TRAIN_ROLE = Role("train", train_all, ("torch", "worker.trainer"))
+INGEST_ROLE = Role("ingest", ingest_all, ("worker.scanner",))
+ROLES = {role.queue: role for role in (TRAIN_ROLE, INGEST_ROLE)}
+
+
+def take_back_the_lost(context: WorkerContext) -> None:
+    """Queue again what silent workers held, and tell everybody."""
+    with context.database.write() as session:
+        taken = claims.expire_leases(session)
+    for job_id, status in taken.items():
+        log.warning("%s was lost with its worker: %s", job_id, status.value)
+        context.waker.wake(job_id)
+        if status is JobStatus.QUEUED:
+            context.doorbell.send_train(job_id)
+
+
+def anything_waits(context: WorkerContext, role: Role, for_at_least: timedelta) -> bool:
+    """Whether something waits that the doorbell should have brought to a worker by now."""
+    before = now() - for_at_least
+    waiting = claims.waiting_jobs if role is TRAIN_ROLE else datasets.waiting_datasets
+    with context.database.read() as session:
+        return bool(waiting(session, before))
