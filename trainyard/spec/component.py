@@ -15,10 +15,23 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
+def _with_required_type(schema: dict[str, Any]) -> None:
+    """``type`` has a default for Python's sake; in JSON it must stand there."""
+    properties = schema.get("properties", {})
+    if "type" in properties:
+        properties["type"] = {"description": "Chooses this part.", **properties["type"]}
+        schema["required"] = ["type", *schema.get("required", [])]
+
+
 class Component(BaseModel):
     """Base of everything chosen by ``type``. Field docstrings become the schema's descriptions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra=_with_required_type,
+    )
 
     type: str
 

@@ -151,4 +151,6 @@ AxisSizes = Annotated[
         list,
     ),
 ]
+Number = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
+PositiveNumber = Annotated[float, Field(strict=True, gt=0.0, le=1e9)]
 Probability = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]

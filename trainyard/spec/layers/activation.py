@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from trainyard.spec.component import OneOf
-from trainyard.spec.fields import Axis, Size
+from trainyard.spec.fields import Axis, Number, PositiveNumber, Size
 from trainyard.spec.layers.base import LAYERS, Activation, Layer
 from trainyard.spec.shapes import Shape, ShapeError, shape_text
 
@@ -19,7 +19,7 @@ class _Plain(Activation):
     """An activation whose fields are the arguments of the torch module ``torch_name``."""
 
     torch_name: ClassVar[str]
-    example_shapes = (((6,),), ((2, 5, 5),))
+    example_shapes = (((2, 5, 5),),)
 
     def build(self, *shapes: Shape) -> nn.Module:
         from torch import nn
@@ -45,7 +45,7 @@ class LeakyRelu(_Plain):
 
     torch_name = "LeakyReLU"
     type: Literal["leaky_relu"] = "leaky_relu"
-    negative_slope: float = 0.01
+    negative_slope: Number = 0.01
     """Slope below zero."""
     examples = ({"type": "leaky_relu"}, {"type": "leaky_relu", "negative_slope": 0.2})
 
@@ -57,10 +57,10 @@ class PRelu(Activation):
     type: Literal["prelu"] = "prelu"
     num_parameters: Size = 1
     """1 for one slope in all, or the number of channels for one slope each."""
-    init: float = 0.25
+    init: Number = 0.25
     """Slope at the start."""
     examples = ({"type": "prelu"}, {"type": "prelu", "num_parameters": 2, "init": 0.1})
-    example_shapes = (((6,),), ((2, 5, 5),))
+    example_shapes = (((2, 5, 5),),)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         channels = shapes[0][0]
@@ -88,7 +88,7 @@ class Elu(_Plain):
 
     torch_name = "ELU"
     type: Literal["elu"] = "elu"
-    alpha: float = 1.0
+    alpha: Number = 1.0
     """Height of the plateau below zero."""
     examples = ({"type": "elu"}, {"type": "elu", "alpha": 0.5})
 
@@ -108,7 +108,7 @@ class Celu(_Plain):
 
     torch_name = "CELU"
     type: Literal["celu"] = "celu"
-    alpha: Annotated[float, Field(gt=0)] = 1.0
+    alpha: PositiveNumber = 1.0
     """Scale below zero."""
     examples = ({"type": "celu"}, {"type": "celu", "alpha": 2.0})
 
@@ -192,12 +192,12 @@ class Hardtanh(Activation):
     """x held between min_val and max_val. As torch.nn.Hardtanh."""
 
     type: Literal["hardtanh"] = "hardtanh"
-    min_val: float = -1.0
+    min_val: Number = -1.0
     """Least output."""
-    max_val: float = 1.0
+    max_val: Number = 1.0
     """Greatest output."""
     examples = ({"type": "hardtanh"}, {"type": "hardtanh", "min_val": 0.0, "max_val": 4.0})
-    example_shapes = (((6,),), ((2, 5, 5),))
+    example_shapes = (((2, 5, 5),),)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         if self.max_val <= self.min_val:
@@ -230,9 +230,9 @@ class Softplus(_Plain):
 
     torch_name = "Softplus"
     type: Literal["softplus"] = "softplus"
-    beta: Annotated[float, Field(gt=0)] = 1.0
+    beta: PositiveNumber = 1.0
     """Sharpness of the bend."""
-    threshold: float = 20.0
+    threshold: Number = 20.0
     """Where beta · x is greater, the output is x."""
     examples = ({"type": "softplus"}, {"type": "softplus", "beta": 2.0})
 
@@ -252,7 +252,7 @@ class Softshrink(_Plain):
 
     torch_name = "Softshrink"
     type: Literal["softshrink"] = "softshrink"
-    lambd: Annotated[float, Field(ge=0)] = 0.5
+    lambd: Annotated[Number, Field(ge=0)] = 0.5
     """Width of the dead zone on either side."""
     examples = ({"type": "softshrink"},)
 
@@ -263,7 +263,7 @@ class Hardshrink(_Plain):
 
     torch_name = "Hardshrink"
     type: Literal["hardshrink"] = "hardshrink"
-    lambd: float = 0.5
+    lambd: Number = 0.5
     """Width of the dead zone on either side."""
     examples = ({"type": "hardshrink"},)
 

@@ -28,14 +28,23 @@ class Layer(Component):
 
     name: Name | None = None
     """How other layers refer to this one in their `inputs`."""
-    inputs: list[Annotated[str, Field(max_length=100)]] | None = None
+    inputs: (
+        Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=1000)] | None
+    ) = None
     """Names of the layers whose outputs this one takes, "input" being the model's input. \
 Absent: the layer before it in the list."""
 
     # How many inputs the layer takes: at least and at most; None is without a bound.
     num_inputs: ClassVar[tuple[int, int | None]] = (1, 1)
-    # Input shapes that the examples are run with, one tuple of shapes for each example.
+    # Input shapes that the examples are run with, one tuple of shapes for each example; the last
+    # serves all examples that follow it.
     example_shapes: ClassVar[tuple[tuple[Shape, ...], ...]] = ()
+
+    @classmethod
+    def cases(cls) -> list[tuple[dict[str, Any], tuple[Shape, ...]]]:
+        """Each example with its input shapes, for contract tests."""
+        shapes = cls.example_shapes
+        return [(e, shapes[min(i, len(shapes) - 1)]) for i, e in enumerate(cls.examples)]
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """The shape of the output.

@@ -67,16 +67,12 @@ class _Window(Layer):
         return {field: getattr(self, field) for field in fields}
 
     def _require_padding(self) -> None:
-        """torch's limit: padding is at most half of the window."""
-        window = tuple(
-            rate * (size - 1) + 1
-            for size, rate in zip(self.kernel_size, self._dilation(), strict=True)
-        )
-        most = tuple(size // 2 for size in window)
+        """torch's limit: padding is at most half of the kernel, whatever its dilation."""
+        most = tuple(size // 2 for size in self.kernel_size)
         if any(pad > limit for pad, limit in zip(self.padding, most, strict=True)):
             raise ShapeError(
-                f"padding {times(self.padding)} is more than half of the {times(window)} window"
-                " on the input",
+                f"padding {times(self.padding)} is more than half of the "
+                f"{times(self.kernel_size)} kernel on the input",
                 expected=f"at most {times(most)}",
                 received=times(self.padding),
                 field="padding",
@@ -106,7 +102,7 @@ class MaxPool1d(_Max):
     stride: Single | None = None
     """Step of the window; null for its length."""
     padding: SinglePad = (0,)
-    """Padding at both ends, at most half the window."""
+    """Padding at both ends, at most half the kernel."""
     dilation: Single = (1,)
     """Distance between the window's points."""
     examples = (
@@ -127,7 +123,7 @@ class MaxPool2d(_Max):
     stride: Pair | None = None
     """Step of the window; null for its size."""
     padding: PairPad = (0, 0)
-    """Padding at both ends of each axis, at most half the window."""
+    """Padding at both ends of each axis, at most half the kernel."""
     dilation: Pair = (1, 1)
     """Distance between the window's points."""
     examples = (
@@ -149,7 +145,7 @@ class AvgPool1d(_Avg):
     stride: Single | None = None
     """Step of the window; null for its length."""
     padding: SinglePad = (0,)
-    """Padding at both ends, at most half the window."""
+    """Padding at both ends, at most half the kernel."""
     examples = (
         {"type": "avg_pool1d", "kernel_size": 2},
         {"type": "avg_pool1d", "kernel_size": 3, "padding": 1, "count_include_pad": False},
@@ -168,7 +164,7 @@ class AvgPool2d(_Avg):
     stride: Pair | None = None
     """Step of the window; null for its size."""
     padding: PairPad = (0, 0)
-    """Padding at both ends of each axis, at most half the window."""
+    """Padding at both ends of each axis, at most half the kernel."""
     divisor_override: Size | None = None
     """Divides the window's sum in place of its size."""
     examples = (
