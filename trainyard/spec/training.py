@@ -15,6 +15,11 @@ from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
 from trainyard.spec.preprocess import PREPROCESS, Preprocess
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 
+AnyOptimizer = Annotated[Optimizer, OneOf(OPTIMIZERS)]
+AnySchedule = Annotated[Schedule, OneOf(SCHEDULES)]
+AnyLoss = Annotated[Loss, OneOf(LOSSES)]
+AnyPreprocess = Annotated[Preprocess, OneOf(PREPROCESS)]
+AnyAugmentation = Annotated[Augmentation, OneOf(AUGMENTATIONS)]
 if TYPE_CHECKING:
     MetricName = str
 else:
@@ -68,25 +73,21 @@ class TrainingSpec(_Part):
     Weights stay in float32 always."""
     deterministic: bool = True
     """Only algorithms whose result repeats bit for bit on the same machine."""
-    optimizer: Annotated[Optimizer, OneOf(OPTIMIZERS)] = Adam()
+    optimizer: AnyOptimizer = Adam()
     """What turns gradients into updates."""
-    schedule: Annotated[Schedule, OneOf(SCHEDULES)] = Constant()
+    schedule: AnySchedule = Constant()
     """Learning rate by optimizer step."""
-    loss: Annotated[Loss, OneOf(LOSSES)] = CrossEntropy()
+    loss: AnyLoss = CrossEntropy()
     """What is minimised."""
     clip_gradient_norm: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
     """Largest norm of all gradients together; larger ones are scaled down to it."""
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     """Batches whose gradients make one optimizer step: the effective batch is
     ``batch_size × accumulate``, the memory that of ``batch_size``."""
-    preprocess: (
-        Annotated[list[Annotated[Preprocess, OneOf(PREPROCESS)]], Field(max_length=8)] | None
-    ) = None
+    preprocess: Annotated[list[AnyPreprocess], Field(max_length=8)] | None = None
     """Steps before the model, part of every export too. Absent: normalised with the mean and
     deviation of the training split, by channel. `[]`: pictures scaled to 0…1."""
-    augment: Annotated[
-        list[Annotated[Augmentation, OneOf(AUGMENTATIONS)]], Field(max_length=16)
-    ] = []
+    augment: Annotated[list[AnyAugmentation], Field(max_length=16)] = []
     """Random changes of training pictures, in this order."""
     metrics: Annotated[list[MetricName], Field(max_length=16)] = ["accuracy"]
     """What is measured beside the loss."""

@@ -1,0 +1,111 @@
+"""Parts of a checkpoint as named tensors and JSON, in two safetensors files; nothing is pickled.
+
+The weights file holds what infers. The state file holds tensors by name and, in its metadata
+under ``state``, one JSON document. Where the bytes are kept is others' matter.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from worker.training.device import generator_states, set_generator_states
+
+Tensors = dict[str, Tensor]
+
+
+def pack_weights(network: nn.Module, *, step: int) -> bytes:
+    """The network's parameters and buffers as a safetensors file."""
+    return bytes(save(_plain(network.state_dict()), metadata={"step": str(step)}))
+
+
+def unpack_weights(network: nn.Module, weights: bytes) -> None:
+    """Undoes ``pack_weights``; each tensor keeps its device and memory format."""
+    network.load_state_dict(load(weights))
+
+
+def pack_state(tensors: Tensors, document: dict[str, Any]) -> bytes:
+    """Named tensors and a JSON document as one safetensors file."""
+    return bytes(save(_plain(tensors), metadata={"state": json.dumps(document)}))
+
+
+def unpack_state(state: bytes) -> tuple[Tensors, dict[str, Any]]:
+    """Undoes ``pack_state``; all tensors are on the CPU."""
+    # The format: 8 bytes of length, little-endian, then a JSON header of that length.
+    header = json.loads(state[8 : 8 + int.from_bytes(state[:8], "little")])
+    return load(state), json.loads(header["__metadata__"]["state"])
+
+
+def pack_optimizer(optimizer: Optimizer) -> Tensors:
+    """The optimizer's state by parameter and name: ``optimizer.3.exp_avg``."""
+    return {
+        f"optimizer.{index}.{name}": value
+        for index, values in optimizer.state_dict()["state"].items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def unpack_optimizer(optimizer: Optimizer, tensors: Tensors) -> None:
+    """Undoes ``pack_optimizer`` on an optimizer of the same parameters and options."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, Tensors] = {}
+    for key, value in tensors.items():
+        part, _, rest = key.partition(".")
+        if part == "optimizer":
+            index, _, name = rest.partition(".")
+            state.setdefault(int(index), {})[name] = _laid_out_as(parameters[int(index)], value)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def pack_generators(device: torch.device) -> tuple[Tensors, dict[str, Any]]:
+    """The state of every generator: torch's as tensors, Python's and numpy's as JSON."""
+    version, numbers, gauss = random.getstate()
+    legacy = np.random.get_state(legacy=False)
+    assert isinstance(legacy, dict)
+    inner = legacy["state"]
+    document = {
+        "python": [version, list(numbers), gauss],
+        "numpy": {
+            **legacy,
+            "state": {"key": inner["key"].tolist(), "pos": int(inner["pos"])},
+        },
+    }
+    tensors = {f"generator.{name}": value for name, value in generator_states(device).items()}
+    return tensors, document
+
+
+def unpack_generators(tensors: Tensors, document: dict[str, Any], device: torch.device) -> None:
+    """Undoes ``pack_generators``."""
+    version, numbers, gauss = document["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    legacy = document["numpy"]
+    key = np.array(legacy["state"]["key"], dtype=np.uint32)
+    np.random.set_state({**legacy, "state": {**legacy["state"], "key": key}})
+    prefix = "generator."
+    states = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    set_generator_states(states, device)
+
+
+def bytes_tensor(data: bytes) -> Tensor:
+    """Bytes as a tensor of uint8, to travel inside a state file."""
+    return torch.from_numpy(np.frombuffer(bytearray(data), dtype=np.uint8))
+
+
+def _plain(tensors: Tensors) -> Tensors:
+    """On the CPU and row-major, as safetensors wants them."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """``value`` with the strides of its parameter, which fused optimizers rely on."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)

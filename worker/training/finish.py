@@ -1,0 +1,61 @@
+"""What follows the last epoch: the best weights are put back, tested, reported on and exported."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import torch
+
+from worker.training.checkpoint import unpack_weights
+from worker.training.data import Samples
+from worker.training.evaluate import evaluate
+from worker.training.protocol import Outcome, Stop
+from worker.training.report import ClassificationReport
+from worker.training.run import Run
+from worker.training.teller import Teller
+
+if TYPE_CHECKING:
+    from trainyard.spec.graph import Graph
+
+
+def finish(
+    run: Run,
+    graph: Graph,
+    held_out: dict[str, Samples],
+    class_names: list[str],
+    teller: Teller,
+    stop: Stop,
+) -> Outcome:
+    """Tests the best weights, in float32 as an exported model computes, and exports them.
+
+    The report is about ``test``, without one about ``val``, else about ``train``. The checkpoint
+    of the last step stands already, so an interruption here needs no other.
+    """
+    position = run.position
+    if run.best_weights is not None:
+        unpack_weights(run.network, run.best_weights)
+    run.dtype = torch.float32
+    split = next((name for name in ("test", "val") if name in held_out), "train")
+    report = ClassificationReport(class_names, run.device)
+    totals = evaluate(run, held_out.get(split, run.samples), stop, report.add)
+    if totals is None:
+        return Outcome("interrupted", summary=dict(position.latest))
+    if split == "test":
+        teller.tell_metrics(totals.means("test", run.training.metrics))
+    return Outcome(
+        "finished",
+        summary=dict(position.latest),
+        best=asdict(position.best) if position.best else None,
+        report=report.as_json(split),
+        onnx=_onnx(run, graph, class_names),
+    )
+
+
+def _onnx(run: Run, graph: Graph, class_names: list[str]) -> bytes:
+    # The exporter takes seconds to import: only now, when the training is done.
+    from worker.exports.onnx import export
+
+    return export(
+        run.network, run.preprocess, graph.input_shape, class_names, dtype=run.samples.dtype
+    )

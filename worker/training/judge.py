@@ -1,0 +1,48 @@
+"""The end of an epoch: is it the best so far, is it time to stop, is a checkpoint due."""
+
+from __future__ import annotations
+
+from trainyard.spec.training import TrainingSpec
+from worker.training.metrics import Totals
+from worker.training.position import Best, Position
+
+
+def close_epoch(
+    position: Position, training: TrainingSpec, values: dict[str, float], *, has_val: bool
+) -> tuple[bool, bool]:
+    """Moves ``position`` to the next epoch; whether this one is the best, and is to be kept.
+
+    A checkpoint is due every ``every_epochs``, for a new best and at the end.
+    """
+    metric = training.monitored(has_val=has_val)
+    value = values[metric]
+    epoch = position.epoch
+    is_best = position.best is None or _is_better(metric, value, position.best.value)
+    if is_best:
+        position.best = Best(metric, value, position.step)
+    position.stopped_early = _is_time_to_stop(position, training, metric, value)
+    position.epoch += 1
+    position.step_in_epoch = 0
+    position.epoch_totals = Totals()
+    is_last = epoch == training.epochs or position.stopped_early
+    return is_best, is_best or is_last or epoch % training.checkpoints.every_epochs == 0
+
+
+def _is_better(metric: str, value: float, than: float, by: float = 0.0) -> bool:
+    """Lower is better for a loss, higher for all else."""
+    return than - value > by if metric.endswith("/loss") else value - than > by
+
+
+def _is_time_to_stop(position: Position, training: TrainingSpec, metric: str, value: float) -> bool:
+    """Counts epochs without an improvement of more than ``min_delta`` on the last that was one."""
+    stopping = training.early_stopping
+    if stopping is None:
+        return False
+    if position.reference is None or _is_better(
+        metric, value, position.reference, stopping.min_delta
+    ):
+        position.reference = value
+        position.stale_epochs = 0
+    else:
+        position.stale_epochs += 1
+    return position.stale_epochs >= stopping.patience

@@ -1,0 +1,108 @@
+"""The training loop: from a spec and arrays to an outcome, to be read from top to bottom.
+
+What a step is stands in ``run.py``. Nothing here knows of queues, databases or HTTP; what happens
+is told to a ``Reporter``, and a ``Stop`` is asked before every step.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainyard.spec.job import JobSpec
+from trainyard.spec.preprocess import Statistics
+from worker.training import device as devices
+from worker.training import endings
+from worker.training.data import Samples
+from worker.training.evaluate import evaluate
+from worker.training.finish import finish
+from worker.training.judge import close_epoch
+from worker.training.protocol import Outcome, Reporter, Split, Stop
+from worker.training.run import Run
+from worker.training.teller import Teller
+
+if TYPE_CHECKING:
+    from trainyard.spec.graph import Graph
+
+
+def train(
+    spec: JobSpec,
+    graph: Graph,
+    splits: dict[str, Split],
+    statistics: Statistics,
+    class_names: list[str],
+    reporter: Reporter,
+    stop: Stop,
+    *,
+    device: str = "auto",
+    resume: tuple[bytes, bytes] | None = None,
+) -> Outcome:
+    """Trains to the end, until ``stop`` is set, or until it cannot go on.
+
+    ``splits`` holds ``train`` and, where the dataset has them, ``val`` and ``test``.
+    ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
+    training is then bit for bit that of one which was never interrupted.
+    """
+    training = spec.training
+    chosen = devices.choose_device(device)
+    try:
+        devices.make_repeatable(training.seed, deterministic=training.deterministic)
+        run = Run(training, graph, splits["train"], statistics, chosen)
+        if resume is not None:
+            run.restore(*resume)
+        teller = Teller(run, reporter)
+        teller.tell_start(resumed=resume is not None)
+        held_out = {
+            name: Samples(split, chosen, devices.resident_bytes(chosen))
+            for name, split in splits.items()
+            if name != "train"
+        }
+        ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
+        return ended_early or finish(run, graph, held_out, class_names, teller, stop)
+    except (RuntimeError, MemoryError) as error:
+        if not devices.is_out_of_memory(error):
+            raise
+        return endings.out_of_memory(training, chosen, error)
+
+
+def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> Outcome | None:
+    """All epochs that are left; an outcome only where they do not come to their end."""
+    training, position = run.training, run.position
+    while position.epoch <= training.epochs and not position.stopped_early:
+        while position.step_in_epoch < run.steps_per_epoch:
+            if stop.is_set():
+                return _interrupt(run, teller)
+            if teller.is_over(training.time_limit_seconds):
+                return endings.time_limit(training, position.step, run.num_steps)
+            run.step()
+            if run.is_report_due:
+                # Only here does the host wait for the device.
+                if (step := run.first_diverged_step()) is not None:
+                    return endings.diverged(training, f"the loss of step {step}")
+                teller.tell_step()
+
+        values = run.epoch_means()
+        if val is not None:
+            totals = evaluate(run, val, stop)
+            if totals is None:
+                return _interrupt(run, teller)
+            on_val = totals.means("val", training.metrics)
+            teller.tell_metrics(on_val)
+            if not totals.is_finite:
+                return endings.diverged(training, f"the validation loss after step {position.step}")
+            values |= on_val
+            teller.leave_out_time()
+
+        is_best, is_due = close_epoch(position, training, values, has_val=val is not None)
+        if is_due:
+            teller.tell_checkpoint(is_best=is_best)
+    if position.stopped_early:
+        teller.log(f"Stopped early after epoch {position.epoch - 1}: no better for a while.")
+    return None
+
+
+def _interrupt(run: Run, teller: Teller) -> Outcome:
+    """Asked to stop: a checkpoint of this very step, unless the training has diverged by now."""
+    if (step := run.first_diverged_step()) is not None:
+        return endings.diverged(run.training, f"the loss of step {step}")
+    teller.tell_checkpoint(is_best=False)
+    return Outcome("interrupted", summary=dict(run.position.latest))

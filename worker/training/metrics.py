@@ -1,0 +1,83 @@
+"""Sums on the device, so that no step waits for a number to arrive at the host."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from trainyard.spec.metrics import METRICS
+from trainyard.spec.training import TrainingSpec
+
+if TYPE_CHECKING:
+    from trainyard.spec.metrics import MetricFunction
+
+
+@dataclass
+class Totals:
+    """Sums over samples on the host: of the loss, and of each metric in the spec's order."""
+
+    num_samples: int = 0
+    loss: float = 0.0
+    metrics: list[float] = field(default_factory=list)
+
+    def add(self, other: Totals) -> None:
+        self.num_samples += other.num_samples
+        self.loss += other.loss
+        known = self.metrics or [0.0] * len(other.metrics)
+        self.metrics = [a + b for a, b in zip(known, other.metrics, strict=True)]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the loss is a number."""
+        return math.isfinite(self.loss)
+
+    def means(self, split: str, names: Sequence[str]) -> dict[str, float]:
+        """``{"train/loss": …, "train/accuracy": …}``; empty where nothing was counted."""
+        if self.num_samples == 0:
+            return {}
+        sums = dict(zip(["loss", *names], [self.loss, *self.metrics], strict=True))
+        return {f"{split}/{name}": value / self.num_samples for name, value in sums.items()}
+
+
+class Accumulator:
+    """The losses of up to ``capacity`` batches and the sums of the metrics over them."""
+
+    def __init__(self, training: TrainingSpec, capacity: int, device: torch.device) -> None:
+        self.functions: list[MetricFunction] = [
+            METRICS[name].model_validate({"type": name}).build() for name in training.metrics
+        ]
+        self.losses = torch.zeros(capacity, device=device)
+        self.sums = torch.zeros(len(self.functions), dtype=torch.float64, device=device)
+        self.sizes: list[int] = []
+
+    def add_batch(self, loss: Tensor, size: int) -> None:
+        """The mean loss of a batch, or of all batches of a step."""
+        self.losses[len(self.sizes)] = loss.detach()
+        self.sizes.append(size)
+
+    def add_outputs(self, outputs: Tensor, targets: Tensor) -> None:
+        """What the model gave, for the metrics."""
+        for index, function in enumerate(self.functions):
+            self.sums[index] += function(outputs.detach(), targets)
+
+    def first_non_finite(self) -> int | None:
+        """Which of the batches since the last ``drain`` has a loss that is no number."""
+        losses = self.losses[: len(self.sizes)].tolist()
+        return next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), None)
+
+    def drain(self) -> Totals:
+        """The totals since the last drain; begins anew. Waits for the device."""
+        losses = self.losses[: len(self.sizes)].tolist()
+        totals = Totals(
+            sum(self.sizes),
+            math.fsum(loss * size for loss, size in zip(losses, self.sizes, strict=True)),
+            self.sums.tolist(),
+        )
+        self.sizes = []
+        self.sums.zero_()
+        return totals

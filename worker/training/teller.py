@@ -1,0 +1,86 @@
+"""Tells the reporter how a training goes. Metrics by step, never by the clock; only the progress
+looks at a clock, for the speed and the time that is left.
+"""
+
+from __future__ import annotations
+
+import time
+
+from worker.training import device as devices
+from worker.training.protocol import Progress, Reporter
+from worker.training.run import Run
+
+
+class Teller:
+    """Holds the clock of one training."""
+
+    def __init__(self, run: Run, reporter: Reporter) -> None:
+        self.run = run
+        self.reporter = reporter
+        self._started = time.monotonic() - run.position.elapsed_seconds
+        self._reported = time.monotonic()
+        self._rate: float | None = None  # samples per second, since the last report
+
+    def is_over(self, limit_seconds: float | None) -> bool:
+        """Whether the training, with the time before it was resumed, has taken longer."""
+        return limit_seconds is not None and time.monotonic() - self._started > limit_seconds
+
+    def leave_out_time(self) -> None:
+        """What has passed since the last report does not count for the speed."""
+        self._reported = time.monotonic()
+
+    def log(self, message: str) -> None:
+        self.reporter.log("info", message)
+
+    def tell_start(self, *, resumed: bool) -> None:
+        """What is about to be trained, on what."""
+        run = self.run
+        precision = str(run.dtype).removeprefix("torch.")
+        if run.training.precision not in ("auto", precision):
+            self.reporter.log(
+                "warning", f"{run.training.precision} needs a GPU; training in {precision}."
+            )
+        num_parameters = sum(p.numel() for p in run.network.parameters())
+        self.log(
+            f"{'Going on with' if resumed else 'Training'} {num_parameters:,} parameters in "
+            f"{precision} on {devices.describe(run.device)}: {len(run.samples):,} samples, "
+            f"{run.steps_per_epoch:,} steps an epoch, {run.num_steps:,} in all."
+        )
+
+    def tell_step(self) -> None:
+        """Means over the steps since the last report, and the progress."""
+        run, position = self.run, self.run.position
+        lr = run.last_lr
+        totals = run.window.drain()
+        position.epoch_totals.add(totals)
+        values = totals.means("train", run.training.metrics) | {"optimizer/lr": lr}
+        if run.gradient_norm is not None:
+            values["gradient/norm"] = run.gradient_norm.item()
+        self.tell_metrics(values)
+        now = time.monotonic()
+        self._rate = totals.num_samples / max(now - self._reported, 1e-9)
+        self._reported = now
+        self.tell_progress()
+
+    def tell_progress(self) -> None:
+        run, position = self.run, self.run.position
+        eta = None
+        if self._rate is not None:
+            steps_left = run.num_steps - position.step
+            eta = steps_left * run.num_used / run.steps_per_epoch / self._rate
+        epoch = min(position.epoch, run.training.epochs)
+        self.reporter.progress(
+            Progress(epoch, run.training.epochs, position.step, run.num_steps, self._rate, eta)
+        )
+
+    def tell_metrics(self, values: dict[str, float]) -> None:
+        """Values of now."""
+        position = self.run.position
+        position.latest.update(values)
+        self.reporter.metrics(position.step, min(position.epoch, self.run.training.epochs), values)
+
+    def tell_checkpoint(self, *, is_best: bool) -> None:
+        """A checkpoint of now."""
+        self.run.position.elapsed_seconds = time.monotonic() - self._started
+        self.reporter.checkpoint(self.run.checkpoint(is_best=is_best))
+        self.leave_out_time()
