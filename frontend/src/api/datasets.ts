@@ -1,0 +1,63 @@
+// Everything the dashboard asks of datasets, but the upload (see upload.ts).
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
+
+import { client, unwrap } from './client'
+import type { SplitName } from './types'
+
+const INGESTING_MILLISECONDS = 1000
+
+export const datasetsQuery = infiniteQueryOptions({
+  queryKey: ['datasets'],
+  queryFn: ({ pageParam, signal }) =>
+    unwrap(
+      client.GET('/v1/datasets', {
+        params: { query: { limit: 50, ...(pageParam ? { cursor: pageParam } : {}) } },
+        signal,
+      }),
+    ),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page) => page.next_cursor ?? null,
+  refetchInterval: ({ state }) => {
+    const datasets = state.data?.pages.flatMap((page) => page.items) ?? []
+    return datasets.some((one) => one.status === 'ingesting') ? INGESTING_MILLISECONDS : 15_000
+  },
+})
+
+export const datasetQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['dataset', id],
+    queryFn: ({ signal }) =>
+      unwrap(
+        client.GET('/v1/datasets/{dataset_id}', { params: { path: { dataset_id: id } }, signal }),
+      ),
+    refetchInterval: ({ state }) =>
+      state.data?.status === 'ingesting' ? INGESTING_MILLISECONDS : false,
+  })
+
+export interface SampleFilter {
+  split: SplitName
+  className: string | null
+  limit: number
+}
+
+export const samplesQuery = (id: string, { split, className, limit }: SampleFilter) =>
+  queryOptions({
+    queryKey: ['dataset', id, 'samples', split, className, limit],
+    queryFn: ({ signal }) =>
+      unwrap(
+        client.GET('/v1/datasets/{dataset_id}/samples', {
+          params: {
+            path: { dataset_id: id },
+            query: { split, limit, ...(className === null ? {} : { class: className }) },
+          },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  })
+
+export function deleteDataset(id: string): Promise<{ freed_bytes: number }> {
+  return unwrap(
+    client.DELETE('/v1/datasets/{dataset_id}', { params: { path: { dataset_id: id } } }),
+  )
+}

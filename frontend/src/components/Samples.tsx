@@ -1,0 +1,105 @@
+// Pictures of a dataset, by split and class.
+import {
+  Button,
+  Card,
+  Group,
+  SegmentedControl,
+  Select,
+  SimpleGrid,
+  Stack,
+  Text,
+  Title,
+} from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+
+import { samplesQuery } from '../api/datasets'
+import type { Dataset, Sample, SplitName } from '../api/types'
+import { SPLIT_NAMES } from './ClassCounts'
+import { ErrorAlert } from './PageError'
+
+const FIRST = 24
+const MAX = 192
+
+export function Samples({ dataset }: { dataset: Dataset }) {
+  const present = SPLIT_NAMES.filter((name) => dataset.splits[name])
+  const [split, setSplit] = useState<SplitName>(present[0] ?? 'train')
+  const [className, setClassName] = useState<string | null>(null)
+  const [limit, setLimit] = useState(FIRST)
+  const query = useQuery(samplesQuery(dataset.id, { split, className, limit }))
+  const items = query.data?.items ?? []
+  return (
+    <Card p="md">
+      <Stack gap="md">
+        <Group justify="space-between">
+          <Title order={2} size="h4">
+            Samples
+          </Title>
+          <Group gap="sm">
+            <SegmentedControl
+              aria-label="Split"
+              size="xs"
+              data={present.slice()}
+              value={split}
+              onChange={(value) => {
+                setSplit(value)
+                setLimit(FIRST)
+              }}
+            />
+            <Select
+              aria-label="Class"
+              placeholder="Any class"
+              size="xs"
+              w={170}
+              clearable
+              searchable
+              data={dataset.class_names ?? []}
+              value={className}
+              onChange={(value) => {
+                setClassName(value)
+                setLimit(FIRST)
+              }}
+            />
+          </Group>
+        </Group>
+        {query.isError && <ErrorAlert error={query.error} />}
+        {query.isSuccess && items.length === 0 && <Text c="dimmed">No sample of this kind.</Text>}
+        <Pictures items={items} />
+        {items.length === limit && limit < MAX && (
+          <Group justify="center">
+            <Button
+              variant="default"
+              size="xs"
+              loading={query.isFetching}
+              onClick={() => {
+                setLimit(limit * 2)
+              }}
+            >
+              Show more
+            </Button>
+          </Group>
+        )}
+      </Stack>
+    </Card>
+  )
+}
+
+function Pictures({ items }: { items: readonly Sample[] }) {
+  return (
+    <SimpleGrid cols={{ base: 3, xs: 4, sm: 6, md: 8 }} spacing="sm">
+      {items.map((sample) => (
+        <Stack key={`${sample.split} ${sample.n}`} gap={2}>
+          <img
+            className="picture"
+            src={sample.url}
+            alt={`Sample ${sample.n}: ${sample.class_name}`}
+            loading="lazy"
+          />
+          <Text size="xs" c="dimmed" truncate ta="center">
+            {sample.class_name}
+          </Text>
+        </Stack>
+      ))}
+    </SimpleGrid>
+  )
+}
