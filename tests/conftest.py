@@ -1,0 +1,63 @@
+"""Fixtures that many tests share: both databases from migrations, a real broker."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import Broker, Postgres, opened, running_broker, running_postgres
+from trainyard.store.database import Database, migrate
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One PostgreSQL server for the session."""
+    with running_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file as the migrations leave it, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """A fresh SQLite database."""
+    shutil.copy(migrated_sqlite, tmp_path / "trainyard.db")
+    return f"sqlite:///{tmp_path / 'trainyard.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh database; the test runs on both."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh database, opened; the test runs on both."""
+    with opened(database_url) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One Valkey for the session."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ty-") as folder,  # a short path, for the socket
+        running_broker(Path(folder)) as running,
+    ):
+        yield running

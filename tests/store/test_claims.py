@@ -1,0 +1,242 @@
+"""Claiming, fencing and taking back."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.store.samples import (
+    LEASE,
+    add_job,
+    add_owner,
+    add_ready_dataset,
+    claim,
+    queued_job,
+    reload,
+)
+from trainyard.status import JobStatus, ReasonCode
+from trainyard.store import claims, events, jobs
+from trainyard.store.checkpoints import list_checkpoints, put_checkpoint
+from trainyard.store.database import Database
+from trainyard.store.lease import Lease, LeaseLost
+from trainyard.store.metrics import metric_series
+from trainyard.store.states import reason
+from trainyard.store.tables import Attempt, Job, now
+
+CRASH = reason(ReasonCode.INTERNAL, "killed")
+
+
+def expire(database: Database, job_id: str) -> None:
+    with database.write() as session:
+        past = now() - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=past))
+
+
+def test_claim_sets_attempt_fence_and_lease(database: Database) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    after = reload(database, job.id)
+    assert claimed.lease == Lease(job.id, 1, "w1")
+    assert (after.status, after.attempt, after.fence, after.worker_id) == ("running", 1, 1, "w1")
+    assert after.started_at is not None
+    assert after.lease_expires_at is not None
+    assert timedelta(seconds=20) < after.lease_expires_at - now() <= LEASE
+    with database.read() as session:
+        told = events.read_events(session, job.id)[-1]
+    assert told.kind == "status"
+    assert told.data == {"status": "running", "attempt": 1, "resumed_from_step": 0}
+
+
+def test_second_claim_of_the_same_job_returns_none(database: Database) -> None:
+    queued_job(database)
+    claim(database)
+    with database.write() as session:
+        assert claims.claim_job(session, "w2", "host", LEASE) is None
+
+
+def test_highest_priority_goes_first_then_the_oldest(database: Database) -> None:
+    with database.write() as session:
+        owner_id = add_owner(session)
+        dataset = add_ready_dataset(session, owner_id)
+        first, second, urgent = (
+            add_job(session, owner_id, dataset, priority=priority).id for priority in (0, 0, 5)
+        )
+    assert [claim(database).id for _ in range(3)] == [urgent, first, second]
+
+
+def test_a_job_that_is_not_due_is_not_claimed(database: Database) -> None:
+    job = queued_job(database)
+    with database.write() as session:
+        later = now() + timedelta(hours=1)
+        session.execute(update(Job).where(Job.id == job.id).values(not_before=later))
+    with database.write() as session:
+        assert claims.claim_job(session, "w", "host", LEASE) is None
+        assert claims.waiting_jobs(session, now()) == []
+
+
+def test_many_threads_claim_each_job_once(database: Database) -> None:
+    with database.write() as session:
+        owner_id = add_owner(session)
+        dataset = add_ready_dataset(session, owner_id)
+        made = {add_job(session, owner_id, dataset).id for _ in range(20)}
+    barrier = threading.Barrier(8)
+    claimed: list[str] = []
+
+    def work(name: str) -> None:
+        barrier.wait()
+        while True:
+            with database.write() as session:
+                got = claims.claim_job(session, name, "host", LEASE)
+            if got is None:
+                return
+            claimed.append(got.id)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == 20
+    assert set(claimed) == made
+
+
+def test_a_worker_with_an_old_fence_changes_nothing(database: Database) -> None:
+    job = queued_job(database)
+    old = claim(database, "w1")
+    expire(database, job.id)
+    with database.write() as session:
+        assert claims.expire_leases(session) == {job.id: JobStatus.QUEUED}
+    claim(database, "w2")
+    before = reload(database, job.id)
+
+    line = [events.log_event("info", "from the dead")]
+    for write in (
+        lambda s: events.append_events(s, old.lease, 1, line),
+        lambda s: claims.renew_lease(s, old.lease, LEASE),
+        lambda s: claims.read_request(s, old.lease),
+        lambda s: claims.finish_job(s, old.lease, JobStatus.SUCCEEDED),
+        lambda s: claims.requeue_job(s, old.lease),
+    ):
+        with pytest.raises(LeaseLost), database.write() as session:
+            write(session)
+    with pytest.raises(LeaseLost):
+        store_checkpoint(database, old, step=1)
+    after = reload(database, job.id)
+    assert (after.status, after.worker_id, after.fence) == ("running", "w2", 2)
+    assert after.last_seq == before.last_seq
+    with database.read() as session:
+        assert list_checkpoints(session, job.id) == []
+
+
+def store_checkpoint(database: Database, claimed: claims.ClaimedJob, step: int) -> None:
+    put_checkpoint(
+        database,
+        claimed.lease,
+        claimed.attempt,
+        step=step,
+        epoch=1,
+        weights=b"weights",
+        state=b"state",
+        is_best=True,
+        metric_value=0.5,
+        keep_last=1,
+        keep_best=1,
+    )
+
+
+def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> None:
+    queued_job(database)
+    claimed = claim(database)
+    with database.write() as session:
+        claims.requeue_job(session, claimed.lease)
+    with pytest.raises(LeaseLost), database.write() as session:
+        claims.finish_job(session, claimed.lease, JobStatus.SUCCEEDED)
+
+
+def test_renewing_keeps_the_job_from_the_reaper(database: Database) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    expire(database, job.id)
+    with database.write() as session:
+        assert claims.renew_lease(session, claimed.lease, LEASE) is JobStatus.RUNNING
+    with database.write() as session:
+        assert claims.expire_leases(session) == {}
+
+
+def test_a_job_lost_three_times_has_failed(database: Database) -> None:
+    job = queued_job(database)
+    for expected in (JobStatus.QUEUED, JobStatus.QUEUED, JobStatus.FAILED):
+        claim(database)
+        expire(database, job.id)
+        with database.write() as session:
+            assert claims.expire_leases(session) == {job.id: expected}
+    after = reload(database, job.id)
+    assert after.reason is not None
+    assert after.reason["code"] == "worker_lost"
+    assert after.finished_at is not None
+    with database.read() as session:
+        attempts = session.scalars(select(Attempt).order_by(Attempt.number)).all()
+    assert [attempt.outcome for attempt in attempts] == ["queued", "queued", "failed"]
+
+
+def test_giving_back_without_a_crash_is_never_too_often(database: Database) -> None:
+    queued_job(database)
+    for _ in range(5):
+        claimed = claim(database)
+        with database.write() as session:
+            assert claims.requeue_job(session, claimed.lease) is JobStatus.QUEUED
+
+
+def test_a_lost_job_that_was_to_be_paused_or_cancelled_is(database: Database) -> None:
+    expected = {}
+    for request, status in (
+        (jobs.request_pause, JobStatus.PAUSED),
+        (jobs.request_cancel, JobStatus.CANCELLED),
+    ):
+        job = queued_job(database)
+        claim(database)
+        with database.write() as session:
+            request(session, job)
+        expire(database, job.id)
+        expected[job.id] = status
+    with database.write() as session:
+        assert claims.expire_leases(session) == expected
+
+
+def test_the_end_of_a_job_to_be_cancelled_is_cancelled(database: Database) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    with database.write() as session:
+        jobs.request_cancel(session, job)
+        assert claims.read_request(session, claimed.lease) is JobStatus.CANCELLING
+    with database.write() as session:
+        ended = claims.finish_job(session, claimed.lease, JobStatus.SUCCEEDED)
+    assert ended is JobStatus.CANCELLED
+    after = reload(database, job.id)
+    assert after.reason is not None
+    assert after.reason["code"] == "cancelled_by_user"
+
+
+def test_metrics_past_the_checkpoint_give_way_at_the_next_claim(database: Database) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    told = [events.metrics_event(step, 1, {"train/loss": 1.0 / step}) for step in (1, 2, 3, 4)]
+    with database.write() as session:
+        events.append_events(session, claimed.lease, 1, told)
+    store_checkpoint(database, claimed, step=2)
+    with database.write() as session:
+        claims.requeue_job(session, claimed.lease, crash=CRASH)
+    again = claim(database)
+    assert again.checkpoint_id is not None
+    with database.write() as session:
+        more = [events.metrics_event(3, 1, {"train/loss": 0.1})]
+        events.append_events(session, again.lease, again.attempt, more)
+    with database.read() as session:
+        [series] = metric_series(session, job.id)
+        resumed = [e.data for e in events.read_events(session, job.id) if e.kind == "status"][-1]
+    assert series.points == [(1, 1.0), (2, 0.5), (3, 0.1)]
+    assert series.attempts == [{"attempt": 1, "from_step": 1}, {"attempt": 2, "from_step": 3}]
+    assert resumed == {"status": "running", "attempt": 2, "resumed_from_step": 2}
