@@ -1,22 +1,91 @@
-"""What the endpoints share: settings, database, store, broker, limits, predictions."""
+"""What the endpoints share: settings, database, store, broker, limits, models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+import shutil
+import time
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
+from obstore.exceptions import BaseError as StoreError
 
+from api.cache import FileCache
+from api.figures import Figures
+from api.limits import RateLimit
+from api.models.process import ModelProcess
+from trainyard.events import Listener, Waker
+from trainyard.queue import Doorbell
 from trainyard.settings import Settings
-from trainyard.store.database import Database
+from trainyard.store import garbage
+from trainyard.store.blobs import Blobs
+from trainyard.store.database import Database, open_database
+from trainyard.store.usage import jobs_by_status
+
+logger = logging.getLogger(__name__)
+_UPLOAD_ABANDONED_SECONDS = 24 * 3600.0
 
 
-@dataclass(frozen=True)
 class Context:
-    """One a process, made by ``create_app``; nothing in it connects before it is used."""
+    """One a process, made by ``create_app``; the database connects when it is first used."""
 
-    settings: Settings
-    database: Database
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database: Database = open_database(settings)
+        self.blobs = Blobs.from_settings(settings)
+        self.rate_limit = RateLimit(settings.max_requests_per_minute)
+        self.model_process = ModelProcess(settings.max_picture_pixels)
+        self.waker = Waker(settings)
+        self.listener = Listener(settings)
+        self.doorbell = Doorbell(settings)
+        self.model_files = FileCache(self.cache_folder / "models")
+        self.figures = Figures(self._count_jobs)
+        self._last_use: dict[str, float] = {}
+
+    @property
+    def upload_folder(self) -> Path:
+        """Where request bodies lie while they come in."""
+        return self.settings.home / "tmp" / "api"
+
+    @property
+    def cache_folder(self) -> Path:
+        """What can be made again: models put together for download, datasets from afar."""
+        return self.settings.home / "cache"
+
+    def first_use_this_minute(self, key_id: str) -> bool:
+        """Whether the key's use is worth a write."""
+        moment = time.monotonic()
+        if moment - self._last_use.get(key_id, -60.0) < 60.0:
+            return False
+        self._last_use[key_id] = moment
+        return True
+
+    def collect_garbage(self) -> None:
+        """Delete files whose rows are gone; what fails now is done by the next who tries."""
+        try:
+            garbage.collect(self.database, self.blobs)
+        except (StoreError, OSError):
+            logger.exception("some deleted files are still in the store")
+
+    def _count_jobs(self) -> dict[str, int]:
+        with self.database.read() as session:
+            return jobs_by_status(session)
+
+    def start(self) -> None:
+        """Clear what a crash left of uploads; what is a day old belongs to nobody any more."""
+        self.upload_folder.mkdir(parents=True, exist_ok=True)
+        for left in self.upload_folder.iterdir():
+            if left.stat().st_mtime < time.time() - _UPLOAD_ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+    async def close(self) -> None:
+        """End connections and processes."""
+        await self.listener.close()
+        self.model_process.close()
+        self.doorbell.close()
+        self.waker.close()
+        self.database.dispose()
 
 
 def get_context(request: Request) -> Context:

@@ -14,6 +14,8 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard import errors, jsonable
 from trainyard.errors import InvalidInput, Mistake, TrainyardError
@@ -70,10 +72,8 @@ def _shortened(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-async def _on_trainyard_error(request: Request, error: Exception) -> Response:
+async def _on_trainyard_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, TrainyardError)
-    if error.status >= 500 and not isinstance(error, errors.Unavailable):
-        return await _on_bug(request, error)
     return problem_response(error)
 
 
@@ -98,16 +98,43 @@ async def _on_http_error(_request: Request, error: Exception) -> Response:
     return _response(problem, dict(error.headers or {}))
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:
+def _bug(scope: Scope, error: BaseException) -> Response:
     error_id = new_id("err")
-    logger.error("%s: %s %s failed", error_id, request.method, request.url.path, exc_info=error)
+    logger.error("%s: %s %s failed", error_id, scope["method"], scope["path"], exc_info=error)
     unexpected = TrainyardError("Something went wrong here; the error_id stands in the log.")
     return problem_response(unexpected, error_id=error_id)
 
 
+class CatchBugs:
+    """Innermost middleware: turns what nobody caught into a 500 that tells nothing else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched_send)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if started:  # too late to answer: the connection breaks, and the client knows
+                raise
+            await _bug(scope, error)(scope, receive, send)
+
+
 def install(app: FastAPI) -> None:
-    """Register the handlers."""
+    """Register the handlers; before any other middleware."""
     app.add_exception_handler(TrainyardError, _on_trainyard_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_bug)
+    app.add_middleware(CatchBugs)

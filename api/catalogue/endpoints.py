@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Any
 
-from api.auth import CallerDep
-from api.catalogue.schemas import Catalogue
+from fastapi import APIRouter, Depends
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+from api.auth import get_caller
+from api.catalogue.schemas import Catalogue, CatalogueItem
+from trainyard.spec.augmentations import AUGMENTATIONS
+from trainyard.spec.component import Family
+from trainyard.spec.layers import LAYERS
+from trainyard.spec.losses import LOSSES
+from trainyard.spec.metrics import METRICS
+from trainyard.spec.optimizers import OPTIMIZERS
+from trainyard.spec.preprocess import PREPROCESS
+from trainyard.spec.schedules import SCHEDULES
+
+router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[Depends(get_caller)])
+
+
+def _catalogue(family: Family[Any]) -> Catalogue:
+    return Catalogue(items=[CatalogueItem(**item) for item in family.catalogue()])
 
 
 @router.get("/layers")
-def list_layers(caller: CallerDep) -> Catalogue:
+def list_layers() -> Catalogue:
     """Every layer."""
-    raise NotImplementedError
+    return _catalogue(LAYERS)
 
 
 @router.get("/optimizers")
-def list_optimizers(caller: CallerDep) -> Catalogue:
+def list_optimizers() -> Catalogue:
     """Every optimizer."""
-    raise NotImplementedError
+    return _catalogue(OPTIMIZERS)
 
 
 @router.get("/losses")
-def list_losses(caller: CallerDep) -> Catalogue:
+def list_losses() -> Catalogue:
     """Every loss."""
-    raise NotImplementedError
+    return _catalogue(LOSSES)
 
 
 @router.get("/schedules")
-def list_schedules(caller: CallerDep) -> Catalogue:
+def list_schedules() -> Catalogue:
     """Every schedule of the learning rate."""
-    raise NotImplementedError
+    return _catalogue(SCHEDULES)
 
 
 @router.get("/augmentations")
-def list_augmentations(caller: CallerDep) -> Catalogue:
+def list_augmentations() -> Catalogue:
     """Every augmentation of training samples."""
-    raise NotImplementedError
+    return _catalogue(AUGMENTATIONS)
 
 
 @router.get("/preprocess")
-def list_preprocess(caller: CallerDep) -> Catalogue:
+def list_preprocess() -> Catalogue:
     """Every preprocessing step; it travels with the exported model."""
-    raise NotImplementedError
+    return _catalogue(PREPROCESS)
 
 
 @router.get("/metrics")
-def list_metrics(caller: CallerDep) -> Catalogue:
+def list_metrics() -> Catalogue:
     """Every metric."""
-    raise NotImplementedError
+    return _catalogue(METRICS)

@@ -2,28 +2,90 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Sequence
+from typing import Any
 
-from api.auth import CallerDep
+from fastapi import APIRouter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.auth import Caller
 from api.context import Ctx
-from api.fleet.schemas import QueueState, Usage, WorkerList
+from api.fleet.schemas import QueuedJob, QueueState, Usage, UsageLimits, Worker, WorkerList
+from trainyard.status import ON_A_WORKER, JobStatus
+from trainyard.store import jobs, listing, usage, workers
+from trainyard.store.tables import Job
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 
 
+def _owned_jobs(session: Session, owner_id: str, job_ids: Sequence[str]) -> set[str]:
+    """Those of the jobs that are this owner's."""
+    query = select(Job.id).where(Job.owner_id == owner_id, Job.id.in_(job_ids))
+    return set(session.scalars(query))
+
+
+def _queued(job: Job, place: dict[str, Any]) -> QueuedJob:
+    return QueuedJob(
+        job_id=job.id, name=job.name, priority=job.priority, queued_at=job.queued_at, **place
+    )
+
+
 @router.get("/workers")
-def list_workers(context: Ctx, caller: CallerDep) -> WorkerList:
+def list_workers(context: Ctx, caller: Caller) -> WorkerList:
     """Workers seen of late."""
-    raise NotImplementedError
+    silent_after = context.settings.lease
+    with context.database.read() as session:
+        rows = workers.list_workers(session)
+        mine = _owned_jobs(session, caller.owner_id, [row.job_id for row in rows if row.job_id])
+    items = [
+        Worker(
+            id=row.id,
+            host=row.host,
+            device=row.device,
+            status=workers.effective_status(row, silent_after),
+            job_id=row.job_id if caller.is_admin or row.job_id in mine else None,
+            worker_pid=row.worker_pid,
+            trainer_pid=row.trainer_pid,
+            started_at=row.started_at,
+            last_seen=row.last_seen,
+        )
+        for row in rows
+    ]
+    return WorkerList(items=items)
 
 
 @router.get("/queue")
-def get_queue(context: Ctx, caller: CallerDep) -> QueueState:
+def get_queue(context: Ctx, caller: Caller) -> QueueState:
     """How long the queue is, and where the caller's jobs stand in it."""
-    raise NotImplementedError
+    with context.database.read() as session:
+        counts = usage.jobs_by_status(session)
+        mine, _ = listing.list_jobs(
+            session, caller.owner_id, limit=200, status=[JobStatus.QUEUED], sort="created_at"
+        )
+        places = jobs.queue_places(session, mine)
+        states = [
+            workers.effective_status(worker, context.settings.lease)
+            for worker in workers.list_workers(session)
+        ]
+    items = [_queued(job, places[job.id]) for job in mine if job.id in places]
+    return QueueState(
+        queued=counts[JobStatus.QUEUED],
+        running=sum(counts[status] for status in ON_A_WORKER),
+        idle_workers=states.count("idle"),
+        items=sorted(items, key=lambda item: item.position),
+    )
 
 
 @router.get("/usage")
-def get_usage(context: Ctx, caller: CallerDep) -> Usage:
+def get_usage(context: Ctx, caller: Caller) -> Usage:
     """What the caller holds, and the limits."""
-    raise NotImplementedError
+    with context.database.read() as session:
+        held = usage.usage(session, caller.owner_id)
+    settings = context.settings
+    limits = UsageLimits(
+        max_jobs=settings.max_jobs_per_owner,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_requests_per_minute=settings.max_requests_per_minute,
+    )
+    return Usage(**held, limits=limits)

@@ -43,18 +43,24 @@ class QueueState(ApiModel):
     items: list[QueuedJob]
 
 
-class Held(ApiModel):
-    count: int
-    size_bytes: int
+class HeldBytes(ApiModel):
+    datasets: int
+    checkpoints: int
+    artifacts: int
+
+
+class UsageLimits(ApiModel):
+    max_jobs: int
+    """Queued and running."""
+    max_upload_bytes: int
+    max_requests_per_minute: int
 
 
 class Usage(ApiModel):
-    """What the caller holds in this service."""
+    """What the caller's owner holds, and the limits."""
 
-    jobs: dict[JobStatus, int]
-    datasets: Held
-    checkpoints: Held
-    artifacts: Held
-    max_jobs: int
-    """Queued and running, at most."""
-    max_upload_bytes: int
+    jobs: int
+    jobs_by_status: dict[JobStatus, int]
+    datasets: int
+    bytes: HeldBytes
+    limits: UsageLimits

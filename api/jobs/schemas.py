@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from api.schemas import ApiModel, Number, Page, Timestamp
+from trainyard.spec.job import Line, Text
 from trainyard.status import JobStatus, ReasonCode
 
 
@@ -98,15 +99,12 @@ class JobList(Page[Job]):
     """Jobs, newest first unless sorted otherwise."""
 
 
-Tag = Annotated[str, Field(min_length=1, max_length=100)]
-
-
 class JobPatch(ApiModel):
-    """What may be changed of a job; what is absent stays."""
+    """What may be changed of a job; what is absent or null stays."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    notes: Annotated[str, Field(max_length=10_000)] | None = None
-    tags: Annotated[list[Tag], Field(max_length=50)] | None = None
-    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
+    name: Line | None = None
+    notes: Text | None = None
+    tags: Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=50)] | None = None
+    priority: Annotated[int, Field(ge=-1000, le=1000)] | None = None

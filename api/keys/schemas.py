@@ -37,8 +37,9 @@ class Key(ApiModel):
 class NewKey(Key):
     """A key with its secret, shown this once."""
 
-    key: str
+    key: str | None
+    """Null where a repeat with the same Idempotency-Key is answered."""
 
 
 class KeyList(Page[Key]):
-    """Keys, newest first."""
+    """Keys, oldest first."""

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.auth import CallerDep
+from api.auth import Caller
 from api.context import Ctx
-from api.files import FILE_RESPONSES
+from api.files import FILE_RESPONSES, file_response
+from api.models.assembly import Format, model_file
+from trainyard.store import jobs
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/model", tags=["model"])
-Format = Literal["bundle", "safetensors", "onnx"]
 
 
-@router.get("", response_class=Response, responses=FILE_RESPONSES)
+@router.get("", response_class=Response, responses={**FILE_RESPONSES, 409: {}, 503: {}})
 def get_model(
     request: Request,
     context: Ctx,
-    caller: CallerDep,
+    caller: Caller,
     job_id: str,
     format: Annotated[Format, Query(description="Kind of file")] = "bundle",
     checkpoint: Annotated[
-        str,
-        Query(pattern="^(best|last|[0-9]{1,15})$", description="`best`, `last` or a step"),
+        str, Query(pattern="^(best|last|[0-9]{1,15})$", description="`best`, `last` or a step")
     ] = "best",
 ) -> Response:
     """The model with the weights of a checkpoint; with `ETag` and range requests."""
-    raise NotImplementedError
+    with context.database.read() as session:
+        job = jobs.get_job(session, caller.owner_id, job_id)
+    return file_response(request, model_file(context, job, format, checkpoint))

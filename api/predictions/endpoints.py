@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 
-from api.auth import CallerDep
+from api import strict_json
+from api.auth import Caller
 from api.context import Ctx
+from api.multipart import read_form
+from api.predictions.predict import predict_arrays, predict_pictures
 from api.predictions.schemas import PredictionArrays, Predictions
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/predictions", tags=["model"])
 
 
+_MAX_FILES = 100
+_MAX_BYTES = 256 * 1024**2
 _FILES = {
     "type": "object",
     "required": ["file"],
@@ -33,9 +39,16 @@ _BODY: dict[str, Any] = {
 async def create_predictions(
     request: Request,
     context: Ctx,
-    caller: CallerDep,
+    caller: Caller,
     job_id: str,
     top: Annotated[int, Query(ge=1, le=1000, description="How many classes a sample")] = 5,
 ) -> Predictions:
     """Classes of pictures (multipart `file`, one or more) or of raw samples (JSON arrays)."""
-    raise NotImplementedError
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        most = context.settings.max_upload_bytes
+        async with read_form(
+            request, context.upload_folder, max_bytes=min(most, _MAX_BYTES), max_files=_MAX_FILES
+        ) as form:
+            return await run_in_threadpool(predict_pictures, context, caller, job_id, top, form)
+    body = strict_json.parse(await request.body())
+    return await run_in_threadpool(predict_arrays, context, caller, job_id, top, body)

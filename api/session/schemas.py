@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from api.schemas import ApiModel, Timestamp
+from api.schemas import ApiModel
 
 
 class Login(ApiModel):
@@ -29,7 +29,4 @@ class SessionInfo(ApiModel):
 
     owner: str
     key_id: str
-    key_name: str
     is_admin: bool
-    expires_at: Timestamp | None
-    """When the cookie ends; null with a key."""

@@ -1,0 +1,76 @@
+"""Looking into a dataset: which samples, their labels, their pictures."""
+
+from __future__ import annotations
+
+from api.context import Context
+from api.datasets.schemas import Sample
+from trainyard.datasets import OpenDataset, open_dataset, sample_png
+from trainyard.datasets.manifest import SplitName
+from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound
+from trainyard.status import DatasetStatus
+from trainyard.store.datasets import dataset_prefix
+from trainyard.store.tables import Dataset
+
+
+def opened(context: Context, row: Dataset) -> OpenDataset:
+    """The dataset's arrays, memory-mapped.
+
+    Raises:
+        Conflict: the dataset is not ready.
+    """
+    if row.status != DatasetStatus.READY:
+        raise Conflict(f"The dataset is {row.status}: only a ready one has samples.")
+    return open_dataset(context.blobs.local_folder(dataset_prefix(row.id), context.cache_folder))
+
+
+def samples(
+    dataset: OpenDataset,
+    dataset_id: str,
+    split: SplitName,
+    class_name: str | None,
+    start: int,
+    limit: int,
+) -> tuple[list[Sample], int | None]:
+    """Samples from place ``start`` on, and where the next page begins.
+
+    Raises:
+        InvalidInput: the dataset has no such split or class.
+    """
+    manifest = dataset.manifest
+    if split not in dataset.splits:
+        raise _unknown("split", split, list(dataset.splits))
+    labels = dataset.splits[split][1][start:]
+    if class_name is None:
+        places = range(len(labels))[: limit + 1]
+    elif class_name in manifest.class_names:
+        wanted = manifest.class_names.index(class_name)
+        places = (labels == wanted).nonzero()[0][: limit + 1].tolist()
+    else:
+        raise _unknown("class", class_name, manifest.class_names[:20])
+    items = [
+        Sample(
+            n=start + place,
+            split=split,
+            label=int(labels[place]),
+            class_name=manifest.class_names[int(labels[place])],
+            url=f"/v1/datasets/{dataset_id}/samples/{start + place}.png?split={split}",
+        )
+        for place in places
+    ]
+    return items[:limit], items[limit].n if len(items) > limit else None
+
+
+def picture(dataset: OpenDataset, split: SplitName, n: int) -> bytes:
+    """A sample as a PNG.
+
+    Raises:
+        NotFound: the dataset has no such sample.
+    """
+    if split not in dataset.splits or n >= len(dataset.splits[split][0]):
+        raise NotFound(f"The split {split} has no sample {n}.")
+    return sample_png(dataset.splits[split][0][n])
+
+
+def _unknown(parameter: str, received: str, known: list[str]) -> InvalidInput:
+    mistake = Mistake(f"/query/{parameter}", f"unknown {parameter}", ", ".join(known), received)
+    return InvalidInput(f"The dataset has no such {parameter}.", [mistake])

@@ -1,0 +1,78 @@
+"""From rows to the Job of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.jobs.schemas import Attempt, Job, JobDetail
+from trainyard.store import jobs
+from trainyard.store.keys import Identity
+from trainyard.store.tables import Attempt as AttemptRow
+from trainyard.store.tables import Dataset
+from trainyard.store.tables import Job as JobRow
+
+
+def job_views(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[Job]:
+    """The jobs of a list; two queries, however many there are."""
+    return [Job(**fields) for fields in _fields(session, caller, rows)]
+
+
+def job_detail(session: Session, caller: Identity, row: JobRow) -> JobDetail:
+    """One job with its attempts."""
+    (fields,) = _fields(session, caller, [row])
+    query = select(AttemptRow).where(AttemptRow.job_id == row.id).order_by(AttemptRow.number)
+    attempts = [_attempt(attempt) for attempt in session.scalars(query)]
+    return JobDetail(**fields, attempts=attempts)
+
+
+def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[dict[str, Any]]:
+    places = jobs.queue_places(session, rows)
+    ids = {row.dataset_id for row in rows}
+    named = select(Dataset.id, Dataset.name).where(Dataset.id.in_(ids))
+    names: dict[str, str] = dict(session.execute(named).tuples().all())
+    return [
+        {
+            "id": row.id,
+            "owner": caller.owner_name,
+            "name": row.name,
+            "dataset": row.dataset_id,
+            "dataset_name": names[row.dataset_id],
+            "tags": row.tags,
+            "priority": row.priority,
+            "notes": row.notes,
+            "model": row.spec["model"],
+            "training": row.spec["training"],
+            "definitions": row.spec["definitions"],
+            "status": row.status,
+            "reason": row.reason,
+            "attempt": row.attempt,
+            "queue": places.get(row.id),
+            "progress": row.progress,
+            "summary": row.summary,
+            "best": row.best,
+            "worker": row.worker_id,
+            "created_at": row.created_at,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+        }
+        for row in rows
+    ]
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    return Attempt.model_validate(
+        {
+            "number": row.number,
+            "worker": row.worker_id,
+            "host": row.host,
+            "start_step": row.start_step,
+            "outcome": row.outcome,
+            "reason": row.reason,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+        }
+    )

@@ -1,0 +1,166 @@
+"""What the models' process does: predict, and put models together for a download.
+
+Runs apart from the API (``process.py``) and holds the last two models. Preprocessing is inside of
+the ONNX file, so raw samples go in: pictures 0 to 255.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from collections import OrderedDict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from trainyard.jsonable import number
+
+MAX_MODELS = 2
+BATCH = 64
+
+
+class _Mistakes(Exception):
+    """What is wrong with the samples, as the dicts of ``Mistake``."""
+
+    def __init__(self, mistakes: list[dict[str, str]]) -> None:
+        self.mistakes = mistakes
+
+
+def serve(pipe: Connection, max_picture_pixels: int) -> None:
+    """Answer requests until the other end is closed."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    models: OrderedDict[str, Any] = OrderedDict()
+    while True:
+        try:
+            request = json.loads(pipe.recv_bytes())
+        except EOFError:
+            return
+        try:
+            reply: dict[str, Any] = {"answer": answer(request, models, max_picture_pixels)}
+        except _Mistakes as error:
+            reply = {"mistakes": error.mistakes}
+        pipe.send_bytes(json.dumps(reply).encode())
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(0)
+
+
+def answer(request: dict[str, Any], models: OrderedDict[str, Any], max_picture_pixels: int) -> Any:
+    """Do what ``request["task"]`` says; files go in and out by their paths."""
+    if request["task"] == "predict":
+        return _predict(request, models, max_picture_pixels)
+    make = {"with_weights": _with_weights, "bundle": _bundle}[request["task"]]
+    Path(request["target"]).write_bytes(make(request))
+    return None
+
+
+def _with_weights(request: dict[str, Any]) -> bytes:
+    """``onnx`` and ``weights`` are paths."""
+    from trainyard.onnx_weights import with_weights
+
+    onnx, weights = Path(request["onnx"]), Path(request["weights"])
+    return with_weights(onnx.read_bytes(), weights.read_bytes())
+
+
+def _bundle(request: dict[str, Any]) -> bytes:
+    """``onnx`` and ``weights`` are paths; ``spec``, ``class_names``, ``metrics`` as they are."""
+    from trainyard.bundle import bundle
+
+    return bundle(
+        weights=Path(request["weights"]).read_bytes(),
+        onnx=Path(request["onnx"]).read_bytes(),
+        spec=request["spec"],
+        class_names=request["class_names"],
+        metrics=[(name, step, number(value)) for name, step, value in request["metrics"]],
+    )
+
+
+def _predict(
+    request: dict[str, Any], models: OrderedDict[str, Any], max_picture_pixels: int
+) -> list[Any]:
+    """One list of ``{"class", "probability"}`` a sample.
+
+    ``request``: ``model`` (path of the ONNX file, whose name changes with its content),
+    ``input_shape``, ``dtype``, ``class_names``, ``top``, and ``pictures`` (paths and names) or
+    ``arrays``.
+    """
+    import numpy as np
+
+    samples = _pictures(request, max_picture_pixels) if "pictures" in request else _arrays(request)
+    model = _model(request["model"], models)
+    rows = []
+    for begin in range(0, len(samples), BATCH):
+        inputs = np.ascontiguousarray(samples[begin : begin + BATCH], dtype=np.float32)
+        rows += list(model.run(None, {"input": inputs})[0])
+    return [_top(row.tolist(), request["class_names"], request["top"]) for row in rows]
+
+
+def _model(path: str, models: OrderedDict[str, Any]) -> Any:
+    import onnxruntime
+
+    if path not in models:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = max(1, (os.cpu_count() or 2) // 2)
+        providers = ["CPUExecutionProvider"]
+        models[path] = onnxruntime.InferenceSession(path, options, providers=providers)
+    models.move_to_end(path)
+    while len(models) > MAX_MODELS:
+        models.popitem(last=False)
+    return models[path]
+
+
+def _pictures(request: dict[str, Any], max_picture_pixels: int) -> Any:
+    import numpy as np
+
+    from trainyard.datasets import IngestLimits, UnreadablePicture, decode_picture
+
+    limits = IngestLimits(max_picture_pixels=max_picture_pixels)
+    found, mistakes = [], []
+    for picture in request["pictures"]:
+        try:
+            data = Path(picture["path"]).read_bytes()
+            shape = tuple(request["input_shape"])
+            found.append(decode_picture(data, shape, request["dtype"], limits))
+        except UnreadablePicture as error:
+            mistakes.append({"path": "/file", "message": f"{picture['name']}: {error}"})
+    if mistakes:
+        raise _Mistakes(mistakes)
+    return np.stack(found)
+
+
+def _arrays(request: dict[str, Any]) -> Any:
+    import numpy as np
+
+    shape = tuple(request["input_shape"])
+    expected = f"numbers of shape {list(shape)} or [N, {', '.join(map(str, shape))}]"
+    try:
+        samples = np.asarray(request["arrays"], dtype=np.float32)
+    except (ValueError, TypeError, OverflowError) as error:
+        mistake = {"path": "", "message": "not an array of numbers", "expected": expected}
+        raise _Mistakes([mistake]) from error
+    samples = samples[None] if samples.shape == shape else samples
+    if samples.shape[1:] != shape or not len(samples) or not np.isfinite(samples).all():
+        received = f"shape {list(samples.shape)}"
+        mistake = {"path": "", "message": "the samples do not fit the model"}
+        raise _Mistakes([mistake | {"expected": expected, "received": received}])
+    return samples
+
+
+def _top(probabilities: list[float], class_names: list[str], count: int) -> list[dict[str, Any]]:
+    def height(n: int) -> float:
+        return probabilities[n] if math.isfinite(probabilities[n]) else -1.0
+
+    order = sorted(range(len(probabilities)), key=height, reverse=True)[:count]
+    return [
+        {
+            "class": class_names[n] if n < len(class_names) else str(n),
+            "probability": probabilities[n] if math.isfinite(probabilities[n]) else "NaN",
+        }
+        for n in order
+    ]

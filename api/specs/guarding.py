@@ -1,0 +1,88 @@
+"""A spec against what the service knows: the owner's dataset and the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+
+from api.context import Context
+from trainyard.datasets.manifest import Manifest
+from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound
+from trainyard.settings import Settings
+from trainyard.spec.check import Limits
+from trainyard.spec.facts import DatasetFacts
+from trainyard.spec.job import JobSpec
+from trainyard.status import DatasetStatus
+from trainyard.store import datasets
+from trainyard.store.tables import Dataset
+
+Spec = TypeVar("Spec", bound=JobSpec)
+
+
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        max_layers=settings.max_layers,
+        max_parameters=settings.max_parameters,
+        max_flops=settings.max_flops,
+        max_memory_bytes=settings.max_memory_bytes,
+    )
+
+
+def facts_of(dataset: Dataset) -> DatasetFacts:
+    """What a spec is held against, from the report of the scan.
+
+    Raises:
+        Conflict: the scan has not ended yet.
+        InvalidInput: it ended with errors.
+    """
+    if dataset.status == DatasetStatus.INGESTING:
+        raise Conflict(f"Dataset {dataset.name!r} is still being scanned: try again shortly.")
+    if dataset.status == DatasetStatus.REJECTED or dataset.manifest is None:
+        mistake = Mistake("/dataset", "rejected by its scan", "a ready dataset", dataset.name)
+        raise InvalidInput(f"Dataset {dataset.name!r} cannot be used.", [mistake])
+    manifest = Manifest.model_validate(dataset.manifest)
+    return DatasetFacts(
+        task=manifest.task,
+        input_shape=manifest.input_shape,
+        num_classes=manifest.num_classes,
+        num_train=manifest.splits["train"].num_samples,
+        class_names=tuple(manifest.class_names),
+    )
+
+
+def named_dataset(session: Session, owner_id: str, id_or_name: str) -> Dataset:
+    """The dataset that a spec names.
+
+    Raises:
+        InvalidInput: the owner has none of this id or name.
+    """
+    try:
+        return datasets.find_dataset(session, owner_id, id_or_name)
+    except NotFound as error:
+        raise InvalidInput("The spec names no dataset of yours.", [_unknown(id_or_name)]) from error
+
+
+def _unknown(id_or_name: str) -> Mistake:
+    return Mistake("/dataset", "there is no such dataset", "id or name of a dataset", id_or_name)
+
+
+def read_spec(context: Context, owner_id: str, data: Any, parse: Callable[[object], Spec]) -> Spec:
+    """The spec; where it has mistakes, an unknown dataset is told along with them.
+
+    Raises:
+        InvalidInput: with all mistakes.
+    """
+    try:
+        return parse(data)
+    except InvalidInput as error:
+        name = data.get("dataset") if isinstance(data, dict) else None
+        told = any(mistake.path == "/dataset" for mistake in error.errors)
+        if isinstance(name, str) and name and not told:
+            with context.database.read() as session:
+                try:
+                    datasets.find_dataset(session, owner_id, name)
+                except NotFound:
+                    error.errors.append(_unknown(name))
+        raise
