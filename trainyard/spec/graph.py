@@ -20,6 +20,7 @@ from trainyard.spec.suggest import counted
 from trainyard.spec.wiring import UnreadLayer, Wire, wire
 
 MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
+VECTOR_TASKS = ("classification", "multi-label", "regression")
 FOLDED_TYPES = ("softmax", "log_softmax")
 
 
@@ -96,16 +97,19 @@ def examine(
     task: str = "classification",
     loss: str = "cross_entropy",
 ) -> tuple[Graph | None, list[Mistake]]:
-    """As ``resolve``, but gives the mistakes back; ``layers`` may hold ``UnreadLayer``s."""
+    """As ``resolve``, but gives the mistakes back.
+
+    No graph without a mistake comes only of an ``UnreadLayer`` among ``layers``.
+    """
     wires, mistakes = wire(layers)
     walk = _Walk(input_shape, num_classes)
     for step in wires:
         walk.take(step)
     mistakes += walk.mistakes
     output = walk.shapes[wires[-1].name]
-    if output is not None:
-        mistakes += _output_mistakes(walk, output, num_classes, task)
-    if mistakes:
+    if output is not None and num_classes is not None and task in VECTOR_TASKS:
+        mistakes += _output_mistakes(wires, output, num_classes)
+    if mistakes or len(walk.nodes) < len(wires):
         return None, mistakes
     return walk.graph(fold=loss == "cross_entropy"), []
 
@@ -218,41 +222,32 @@ def _who(name: str) -> str:
     return "the dataset" if name == INPUT else f'layer "{name}"'
 
 
-def _output_mistakes(
-    walk: _Walk, output: Shape, num_classes: int | None, task: str
-) -> list[Mistake]:
-    """A classifier gives one value a class; so do the other tasks with a vector as target."""
-    vector = task in ("classification", "multi-label", "regression")
-    if not vector or num_classes is None or output == (num_classes,) or not walk.nodes:
+def _output_mistakes(wires: list[Wire], output: Shape, num_classes: int) -> list[Mistake]:
+    """The output is a vector with one value a class, or one for each of the targets."""
+    if output == (num_classes,):
         return []
-    unit, last = ("output" if task == "regression" else "class"), walk.nodes[-1]
-    wanted = f"{num_classes} {unit}{'es' if unit == 'class' else 's'}"
+    wanted = f"needs {counted(num_classes, 'output')}, one a class"
     if len(output) > 1:
         message = (
-            f"the model's output is {shape_text(output)}, but the dataset has {wanted}: end with "
+            f"the model's output is {shape_text(output)}, but the dataset {wanted}: end with "
             'flatten and a linear layer whose out_features is "num_classes"'
         )
-        return [Mistake(last.pointer, message, f"({num_classes},)", shape_text(output))]
-    message = f"the model gives {output[0]} values, but the dataset has {wanted}"
-    return [
-        Mistake(
-            _field_of_output(walk.nodes),
-            message,
-            expected=str(num_classes),
-            received=str(output[0]),
-            suggestion="num_classes",
-        )
-    ]
+        expected, received = shape_text((num_classes,)), shape_text(output)
+    else:
+        message = f"the model gives {counted(output[0], 'output')}, but the dataset {wanted}"
+        expected, received = str(num_classes), str(output[0])
+    path = wires[-1].pointer if len(output) > 1 else _where_outputs_are_counted(wires)
+    return [Mistake(path, message, expected, received, suggestion="num_classes")]
 
 
-def _field_of_output(nodes: list[Node]) -> str:
-    """Where the number of outputs is written: behind activations stands a linear layer."""
-    by_name = {node.name: node for node in nodes}
-    node = nodes[-1]
-    while isinstance(node.layer, Elementwise) and node.inputs[0] in by_name:
-        node = by_name[node.inputs[0]]
-    counts = [n for n, info in type(node.layer).model_fields.items() if COUNT in info.metadata]
-    return f"{node.pointer}/{counts[0]}" if counts else node.pointer
+def _where_outputs_are_counted(wires: list[Wire]) -> str:
+    """The field with the number of outputs: behind activations stands a linear layer."""
+    by_name: dict[str | None, Wire] = {step.name: step for step in wires}
+    step = wires[-1]
+    while isinstance(step.layer, Elementwise) and step.inputs[0] in by_name:
+        step = by_name[step.inputs[0]]
+    counts = [n for n, info in type(step.layer).model_fields.items() if COUNT in info.metadata]
+    return f"{step.pointer}/{counts[0]}" if counts else step.pointer
 
 
 def _is_final_softmax(node: Node) -> bool:

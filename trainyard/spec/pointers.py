@@ -28,11 +28,21 @@ def pointer(parts: Loc) -> str:
 
 def mistakes_of(error: ValidationError, root: type[BaseModel], data: Any) -> list[Mistake]:
     """Every mistake that pydantic found in ``data`` against ``root``, at most MAX_MISTAKES."""
-    found: dict[tuple[str, str], Mistake] = {}
+    found: dict[str, Mistake] = {}
     for detail in error.errors(include_url=False)[:MAX_MISTAKES]:
         mistake = _mistake(detail, root, data)
-        found.setdefault((mistake.path, mistake.message), mistake)
+        told = found.get(mistake.path)
+        found[mistake.path] = mistake if told is None else _either(told, mistake)
     return list(found.values())
+
+
+def _either(first: Mistake, second: Mistake) -> Mistake:
+    """One mistake of two at the same place: a value that is no member of a union."""
+    if first.expected is None or second.expected is None or first.expected == second.expected:
+        return first
+    expected = f"{first.expected} or {second.expected}"
+    message = f"expected {expected}, received {first.received}"
+    return Mistake(first.path, message, expected, first.received)
 
 
 def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any) -> Mistake:

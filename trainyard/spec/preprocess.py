@@ -14,6 +14,9 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from trainyard.spec.component import Component, Family
 
+Mean = Annotated[float, Field(ge=-1e9, le=1e9)]
+Deviation = Annotated[float, Field(gt=0.0, le=1e9)]
+
 
 class ChannelAffine(NamedTuple):
     """x ↦ x × scale + shift by channel, on raw values (pictures: 0 to 255)."""
@@ -51,9 +54,9 @@ class Normalize(Preprocess):
     """(x − mean) / std by channel."""
 
     type: Literal["normalize"] = "normalize"
-    mean: Literal["dataset"] | list[float] = "dataset"
+    mean: Literal["dataset"] | Annotated[list[Mean], Field(max_length=1024)] = "dataset"
     """`dataset` for the training split's, or one number a channel, pictures being scaled to 0…1."""
-    std: Literal["dataset"] | list[Annotated[float, Field(gt=0.0)]] = "dataset"
+    std: Literal["dataset"] | Annotated[list[Deviation], Field(max_length=1024)] = "dataset"
     """As ``mean``."""
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = (

@@ -97,7 +97,7 @@ class TrainingSpec(_Part):
     early_stopping: EarlyStopping | None = None
     """Absent: all epochs are trained."""
     checkpoints: Checkpoints = Checkpoints()
-    """When checkpoints are written, and how many are kept."""
+    """Their rhythm, and how many are kept."""
     time_limit_seconds: Annotated[float, Field(gt=0.0, le=31_536_000.0)] | None = None
     """Training that takes longer ends as failed with ``time_limit``."""
     devices: Annotated[int, Field(ge=1, le=1)] = 1

@@ -7,14 +7,16 @@ its layer, and takes over the layer's name for those who refer to it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from trainyard.errors import Mistake
 from trainyard.spec.layers import Activation, Layer
 from trainyard.spec.model import INPUT
 from trainyard.spec.suggest import counted, did_you_mean, shown
 
-MAX_SUGGESTED_FROM = 200  # names that a suggestion is looked for in: keeps bad requests cheap
+# Looking for similar names takes time: bounded, so that bad requests stay cheap.
+MAX_SUGGESTIONS = 50
+NAMES_TO_SUGGEST = 200
 
 
 class UnreadLayer(Layer):
@@ -33,77 +35,104 @@ class Wire:
     pointer: str
 
 
-@dataclass
-class _Names:
-    """Names in use. ``outputs`` maps a name of the spec to the wire whose output it means."""
+def wire(layers: Sequence[Layer]) -> tuple[list[Wire], list[Mistake]]:
+    """The steps in the order of the list, and every mistake in names and `inputs`."""
+    wiring = _Wiring(layers)
+    for index, layer in enumerate(layers):
+        wiring.take(index, layer)
+    return wiring.wires, wiring.mistakes
 
-    taken: set[str]
-    outputs: dict[str, str] = field(default_factory=lambda: {INPUT: INPUT})
 
-    def free(self, name: str) -> str:
+class _Wiring:
+    """The one pass over the list of layers.
+
+    ``places`` has the index of the first layer of each name, ``outputs`` the wire whose output
+    that name means, ``taken`` the names of all wires.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = layers
+        self.places: dict[str, int] = {}
+        for index, layer in enumerate(layers):
+            if layer.name is not None:
+                self.places.setdefault(layer.name, index)
+        self.taken = {INPUT, *self.places}
+        self.outputs = {INPUT: INPUT}
+        self.previous = INPUT
+        self.num_suggestions = 0
+        self.wires: list[Wire] = []
+        self.mistakes: list[Mistake] = []
+
+    def take(self, index: int, layer: Layer) -> None:
+        """Adds the wires of one layer."""
+        pointer = f"/model/layers/{index}"
+        own = self._own_name(index, layer, pointer)
+        self.wires.append(Wire(own, layer, self._inputs(index, layer, pointer), pointer))
+        activation = getattr(layer, "activation", None)
+        if isinstance(activation, Activation):
+            self.mistakes += _short_form_mistakes(activation, pointer)
+            name = self._free(f"{own}_{activation.type}")
+            self.wires.append(Wire(name, activation, (own,), f"{pointer}/activation"))
+        self.previous = self.wires[-1].name
+        if layer.name is not None:
+            self.outputs.setdefault(layer.name, self.previous)
+
+    def _free(self, name: str) -> str:
         """``name``, or the next free one after it; taken from now on."""
         while name in self.taken:
             name += "_"
         self.taken.add(name)
         return name
 
+    def _own_name(self, index: int, layer: Layer, pointer: str) -> str:
+        """The name of the layer's wire: its own, unless another has it."""
+        name = layer.name
+        if name is None:
+            return self._free(f"{index}_{layer.type}")
+        if name == INPUT:
+            message = 'the name "input" is the model\'s own input'
+        elif self.places[name] != index:
+            message = f'the layer name "{name}" is used twice: layer {self.places[name]} has it too'
+        else:
+            return name
+        self.mistakes.append(Mistake(f"{pointer}/name", message, "a name of its own", shown(name)))
+        return self._free(name)
 
-def wire(layers: Sequence[Layer]) -> tuple[list[Wire], list[Mistake]]:
-    """The steps in the order of the list, and every mistake in names and `inputs`."""
-    wires: list[Wire] = []
-    mistakes: list[Mistake] = []
-    places: dict[str, int] = {}
-    for index, layer in enumerate(layers):
-        if layer.name is not None:
-            places.setdefault(layer.name, index)
-    names = _Names({INPUT, *places})
-    previous = INPUT
-    for index, layer in enumerate(layers):
-        pointer = f"/model/layers/{index}"
-        mistakes += _name_mistakes(layer, index, places, pointer)
-        inputs, wrong = _inputs(layer, index, previous, names.outputs, places, pointer)
-        mistakes += wrong
-        is_first = layer.name is not None and places[layer.name] == index
-        own = layer.name if is_first else names.free(layer.name or f"{index}_{layer.type}")
-        assert own is not None
-        wires.append(Wire(own, layer, inputs, pointer))
-        activation = getattr(layer, "activation", None)
-        if isinstance(activation, Activation):
-            mistakes += _short_form_mistakes(activation, pointer)
-            wires.append(_short_form(activation, own, names, pointer))
-        previous = wires[-1].name
-        if layer.name is not None:
-            names.outputs.setdefault(layer.name, previous)
-    return wires, mistakes
+    def _inputs(self, index: int, layer: Layer, pointer: str) -> tuple[str | None, ...]:
+        """The wires that the layer takes, None where a mistake hides them."""
+        at_least, at_most = layer.num_inputs
+        if layer.inputs is None and at_least <= 1:
+            return (self.previous,)
+        names = layer.inputs or []
+        found = [self._input(index, name, f"{pointer}/inputs/{n}") for n, name in enumerate(names)]
+        if len(found) < at_least or (at_most is not None and len(found) > at_most):
+            self.mistakes.append(_count_mistake(layer, pointer))
+            return (None,)
+        return tuple(found)
 
+    def _input(self, index: int, name: str, path: str) -> str | None:
+        if name == INPUT or self.places.get(name, index) < index:
+            return self.outputs[name]
+        message, best = self._why_not(index, name)
+        wanted = 'the name of an earlier layer, or "input"'
+        self.mistakes.append(Mistake(path, message, wanted, shown(name), best))
+        return None
 
-def _short_form(activation: Activation, own: str, names: _Names, pointer: str) -> Wire:
-    name = names.free(f"{own}_{activation.type}")
-    return Wire(name, activation, (own,), f"{pointer}/activation")
-
-
-def _name_mistakes(layer: Layer, index: int, places: dict[str, int], pointer: str) -> list[Mistake]:
-    if layer.name is None:
-        return []
-    if layer.name == INPUT:
-        return [
-            Mistake(
-                f"{pointer}/name",
-                'the name "input" is the model\'s own input',
-                expected="another name",
-                received='"input"',
-            )
-        ]
-    if places[layer.name] == index:
-        return []
-    return [
-        Mistake(
-            f"{pointer}/name",
-            f'the layer name "{layer.name}" is used twice: layer {places[layer.name]} has it too',
-            expected="a name of its own",
-            received=shown(layer.name),
-        )
-    ]
+    def _why_not(self, index: int, name: str) -> tuple[str, str | None]:
+        """Why ``name`` is no input of the layer at ``index``, and the nearest name that is."""
+        place = self.places.get(name)
+        if place == index:
+            return f'layer "{name}" takes its own output as input, which is a cycle', None
+        if place is not None:
+            later = f'layer "{name}" comes later in the list: a layer takes its inputs from layers'
+            return f"{later} before it, so that there are no cycles", None
+        hint, best = "", None
+        if self.num_suggestions < MAX_SUGGESTIONS:
+            self.num_suggestions += 1
+            earlier = self.layers[max(0, index - NAMES_TO_SUGGEST) : index]
+            near = [layer.name for layer in earlier if layer.name is not None]
+            hint, best = did_you_mean(name, [*near, INPUT])
+        return f"unknown layer name {shown(name)}{hint}", best
 
 
 def _short_form_mistakes(activation: Activation, pointer: str) -> list[Mistake]:
@@ -111,70 +140,20 @@ def _short_form_mistakes(activation: Activation, pointer: str) -> list[Mistake]:
         Mistake(
             f"{pointer}/activation/{key}",
             f"an activation in short form has no {key}: write it as a layer of its own",
+            expected=f"no {key}",
+            received=shown(getattr(activation, key)),
         )
         for key in ("name", "inputs")
         if getattr(activation, key) is not None
     ]
 
 
-def _inputs(
-    layer: Layer,
-    index: int,
-    previous: str,
-    outputs: dict[str, str],
-    places: dict[str, int],
-    pointer: str,
-) -> tuple[tuple[str | None, ...], list[Mistake]]:
-    """The wires that the layer takes, None for each that is not known, and the mistakes."""
-    given = layer.inputs
-    at_least, at_most = layer.num_inputs
-    count = 1 if given is None else len(given)
-    if given is None and at_least <= 1:
-        return (previous,), []
-    mistakes: list[Mistake] = []
-    if count < at_least or (at_most is not None and count > at_most):
-        mistakes.append(_count_mistake(layer, pointer))
-    found: list[str | None] = []
-    for position, name in enumerate(given or []):
-        if name == INPUT or places.get(name, index) < index:
-            found.append(outputs[name])
-        else:
-            found.append(None)
-            path = f"{pointer}/inputs/{position}"
-            mistakes.append(_unknown_input(name, index, places, path))
-    return (tuple(found) if not mistakes else (None,)), mistakes
-
-
 def _count_mistake(layer: Layer, pointer: str) -> Mistake:
     at_least, at_most = layer.num_inputs
     wanted = counted(at_least, "input") if at_most == at_least else f"at least {at_least} inputs"
     if layer.inputs is None:
-        message, got = f"{layer.type} takes {wanted}: name them in `inputs`", "no inputs"
-    else:
-        got = counted(len(layer.inputs), "input")
-        message = f"{layer.type} takes {wanted}, not {len(layer.inputs)}"
-    path = pointer if layer.inputs is None else f"{pointer}/inputs"
-    return Mistake(path, message, expected=wanted, received=got)
-
-
-def _unknown_input(name: str, index: int, places: dict[str, int], path: str) -> Mistake:
-    place = places.get(name)
-    if place == index:
-        message, best = f'layer "{name}" takes its own output as input, which is a cycle', None
-    elif place is not None:
-        message, best = (
-            f'layer "{name}" comes later in the list: a layer takes its inputs from layers'
-            " before it, so that there are no cycles",
-            None,
-        )
-    else:
-        near = [known for known, at in places.items() if at < index][-MAX_SUGGESTED_FROM:]
-        hint, best = did_you_mean(name, [*near, INPUT])
-        message = f"unknown layer name {shown(name)}{hint}"
-    return Mistake(
-        path,
-        message,
-        expected='the name of an earlier layer, or "input"',
-        received=shown(name),
-        suggestion=best,
-    )
+        message = f"{layer.type} takes {wanted}: name them in `inputs`"
+        return Mistake(pointer, message, expected=wanted, received="no inputs")
+    got = counted(len(layer.inputs), "input")
+    message = f"{layer.type} takes {wanted}, not {len(layer.inputs)}"
+    return Mistake(f"{pointer}/inputs", message, expected=wanted, received=got)

@@ -1,0 +1,134 @@
+"""The check of a whole spec: figures worked by hand, limits, loss, warnings, and torch's memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tests.spec.specs import first_spec, mistakes_of
+from trainyard.errors import InvalidInput
+from trainyard.spec.check import DEFAULT_NORMALISATION, CheckReport, check
+from trainyard.spec.facts import DatasetFacts, Limits
+from trainyard.spec.job import parse_job
+from trainyard.spec.losses import Loss
+
+FASHION = DatasetFacts("classification", (1, 28, 28), 10, 60_000)
+
+
+def report_of(spec: dict[str, Any], facts: DatasetFacts = FASHION, **limits: int) -> CheckReport:
+    return check(parse_job(spec), facts, Limits(**limits))
+
+
+def test_report_of_the_first_spec_has_the_figures_worked_by_hand() -> None:
+    report = report_of(first_spec())
+    assert [(line["name"], line["output_shape"]) for line in report["layers"]] == [
+        ("0_conv2d", [32, 26, 26]),
+        ("0_conv2d_relu", [32, 26, 26]),
+        ("1_max_pool2d", [32, 13, 13]),
+        ("2_conv2d", [64, 11, 11]),
+        ("2_conv2d_relu", [64, 11, 11]),
+        ("3_max_pool2d", [64, 5, 5]),
+        ("4_flatten", [1600]),
+        ("5_linear", [128]),
+        ("5_linear_relu", [128]),
+        ("6_linear", [10]),
+    ]
+    params = [32 * 9 + 32, 64 * 32 * 9 + 64, 1600 * 128 + 128, 128 * 10 + 10]
+    assert [line["num_params"] for line in report["layers"] if line["num_params"]] == params
+    assert report["num_params"] == sum(params) == 225_034
+    flops = 2 * (32 * 26**2 * 9 + 64 * 11**2 * 32 * 9 + 1600 * 128 + 128 * 10)
+    assert report["flops"] == flops
+    values = 784 + 2 * 32 * 26**2 + 32 * 13**2 + 2 * 64 * 11**2 + 2 * 1600 + 2 * 128 + 10
+    assert report["memory_bytes"] == {
+        "weights": 4 * 225_034,
+        "activations": 4 * 128 * values,
+        "gradients": 4 * 225_034,
+        "optimizer": 8 * 225_034,
+    }
+    assert report["warnings"] == [DEFAULT_NORMALISATION]
+
+
+def test_optimizer_decides_about_its_state() -> None:
+    spec = first_spec()
+    spec["training"]["optimizer"] = {"type": "sgd", "lr": 0.1}
+    assert report_of(spec)["memory_bytes"]["optimizer"] == 0
+    spec["training"]["optimizer"]["momentum"] = 0.9
+    assert report_of(spec)["memory_bytes"]["optimizer"] == 4 * 225_034
+
+
+@pytest.mark.parametrize(
+    ("limit", "path"),
+    [
+        ("max_layers", "/model/layers"),
+        ("max_parameters", "/model"),
+        ("max_flops", "/model"),
+        ("max_memory_bytes", "/training/batch_size"),
+    ],
+)
+def test_limit_is_named_with_its_figure(limit: str, path: str) -> None:
+    report = report_of(first_spec())
+    figure = {
+        "max_layers": 7,
+        "max_parameters": report["num_params"],
+        "max_flops": report["flops"],
+        "max_memory_bytes": sum(report["memory_bytes"].values()),  # type: ignore[arg-type]
+    }[limit]
+    report_of(first_spec(), **{limit: figure})
+    (mistake,) = mistakes_of(lambda: report_of(first_spec(), **{limit: figure - 1})).values()
+    assert mistake.path == path
+    assert limit in mistake.message
+    assert mistake.received == str(figure)
+    assert mistake.expected == f"at most {figure - 1}"
+
+
+def test_limits_are_told_together() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        report_of(first_spec(), max_layers=1, max_parameters=1, max_flops=1, max_memory_bytes=1)
+    assert len(caught.value.errors) == 4
+
+
+def test_limits_are_those_of_the_settings() -> None:
+    from trainyard.settings import Settings
+
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    for field in dataclasses.fields(Limits):
+        assert field.default == defaults[field.name]
+
+
+def test_mistakes_of_model_loss_and_training_come_together() -> None:
+    spec = first_spec()
+    spec["model"]["layers"][6]["out_features"] = 7
+    spec["training"]["preprocess"] = [{"type": "normalize", "mean": [0, 0, 0], "std": [1, 1, 1]}]
+    wrong = DatasetFacts("regression", (1, 28, 28), 3, 100)
+    assert {
+        "/model/layers/6/out_features",
+        "/training/loss/type",
+        "/training/preprocess/0",
+    } <= set(mistakes_of(lambda: report_of(spec, wrong)))
+
+
+def test_every_loss_names_its_tasks() -> None:
+    spec = parse_job(first_spec())
+    assert isinstance(spec.training.loss, Loss)
+    assert spec.training.loss.tasks
+
+
+def test_warnings_tell_what_is_most_likely_not_meant() -> None:
+    spec = first_spec()
+    spec["training"] |= {"batch_size": 1, "preprocess": []}
+    spec["model"]["layers"][1:1] = [{"type": "batch_norm2d"}]
+    spec["model"]["layers"][-1]["activation"] = "sigmoid"
+    warnings = report_of(spec)["warnings"]
+    assert len(warnings) == 2
+    assert "batch_size 1" in warnings[0]
+    assert "ends in sigmoid" in warnings[1]
+
+
+def test_batch_larger_than_the_training_split_is_told_and_does_not_cost_memory() -> None:
+    small = dataclasses.replace(FASHION, num_train=50)
+    report = report_of(first_spec(), small)
+    assert "larger than the training split of 50 samples" in report["warnings"][1]
+    whole = report_of(first_spec())["memory_bytes"]["activations"]
+    assert report["memory_bytes"]["activations"] * 128 == whole * 50
