@@ -8,6 +8,7 @@ bytes than the limits allow. What is in the members is left to the formats.
 from __future__ import annotations
 
 import gzip
+import re
 import stat
 import unicodedata
 import zipfile
@@ -24,6 +25,7 @@ from trainyard.datasets.zip_directory import NotAZip, measure_directory
 
 DIRECTORY_BYTES_PER_FILE = 512  # names and extra fields; a generous mean
 LOCAL_HEADER_BYTES = 30
+DRIVE = re.compile("[A-Za-z]:")
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 
 
@@ -49,16 +51,18 @@ class Archive:
     def __init__(self, path: Path, limits: IngestLimits, report: Report) -> None:
         self._limits, self._report = limits, report
         self._check_directory(path)
-        with damage_told(None, report):
-            self._zip = zipfile.ZipFile(path)
+        self._file = path.open("rb")  # ours, so that it closes though members are open
         try:
+            with damage_told(None, report):
+                self._zip = zipfile.ZipFile(self._file)
             self.members = self._checked()
         except BaseException:
-            self._zip.close()
+            self._file.close()
             raise
 
     def close(self) -> None:
-        self._zip.close()
+        """Close the file, and with it every stream."""
+        self._file.close()
 
     def read(self, member: Member, max_bytes: int) -> bytes:
         """The whole member; the caller has compared ``size_bytes`` with what it can bear."""
@@ -124,7 +128,7 @@ class Archive:
         path = PurePosixPath(name)
         kind = stat.S_IFMT(info.external_attr >> 16)
         why = None
-        if path.is_absolute() or ".." in path.parts or ":" in name.split("/", 1)[0]:
+        if path.is_absolute() or ".." in path.parts or DRIVE.match(name):
             why = "its name points outside of the archive"
         elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             why = "links and special files are not accepted"

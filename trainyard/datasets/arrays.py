@@ -53,7 +53,7 @@ def contents_of(pairs: Pairs, class_names: list[str] | None, upload: Upload) -> 
             split,
             labels[split],
             partial(_blocks, x, layout, dtype) if split in samples else _no_blocks,
-            f"{x.name} #{{}}".format,
+            partial(_name_of, x.name),
         )
         for split, (x, _) in pairs.items()
     ]
@@ -92,6 +92,10 @@ def _blocks(array: StoredArray, layout: Layout, dtype: str) -> Iterator[Block]:
             converted = block.astype(dtype, copy=False)
         yield np.arange(start, start + len(block)), layout.arrange(converted)
         start += len(block)
+
+
+def _name_of(array: str, index: int) -> str:
+    return f"{array} #{index}"
 
 
 def _no_blocks() -> Iterator[Block]:

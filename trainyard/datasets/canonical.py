@@ -109,6 +109,10 @@ class RunningStatistics:
         count = by_channel.shape[1]
         if not count:
             return
+        with np.errstate(all="ignore"):  # non-finite values are counted and told elsewhere
+            self._merge(by_channel, count)
+
+    def _merge(self, by_channel: Array, count: int) -> None:
         mean = by_channel.mean(axis=1)
         by_channel -= mean[:, None]
         squares = np.einsum("ci,ci->c", by_channel, by_channel)
@@ -119,7 +123,8 @@ class RunningStatistics:
         self._count = total
 
     def mean_and_std(self) -> tuple[list[float], list[float]]:
-        std = np.sqrt(self._sum_of_squares / max(self._count, 1))
+        with np.errstate(all="ignore"):
+            std = np.sqrt(self._sum_of_squares / max(self._count, 1))
         return self._mean.tolist(), std.tolist()
 
 

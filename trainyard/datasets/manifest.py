@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 Task = Literal["classification", "multi-label", "regression", "segmentation", "forecasting"]
 SplitName = Literal["train", "val", "test"]
@@ -24,6 +24,12 @@ class SplitOptions(BaseModel):
     val: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     test: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="after")
+    def _leave_some_for_training(self) -> SplitOptions:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val + test must be below 1; received {self.val + self.test}")
+        return self
 
 
 class DatasetOptions(BaseModel):

@@ -23,7 +23,7 @@ def choose_splits(
     """The split of every training sample, as an index into ``SPLITS``.
 
     ``by="stratified"`` takes the fraction of each class, ``"random"`` of the whole. A split
-    whose fraction is 0 gets nothing.
+    whose fraction is 0 gets nothing, and training keeps at least one of each class.
     """
     chosen = np.zeros(len(labels), np.int8)
     fractions = {"val": options.val, "test": options.test}
@@ -33,7 +33,7 @@ def choose_splits(
     for group in _groups(labels, order, options):
         start = 0
         for name, fraction in wanted.items():
-            num = _number_of(len(group), fraction)
+            num = min(_number_of(len(group), fraction), max(0, len(group) - start - 1))
             chosen[group[start : start + num]] = SPLITS.index(name)
             start += num
     return chosen

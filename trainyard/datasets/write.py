@@ -79,6 +79,8 @@ def _plan(contents: Contents, upload: Upload) -> Plan:
     options = upload.options.split
     plan["train"] = choose_splits(labels, options, missing)
     for name in missing:
+        if not getattr(options, name, 0):
+            continue
         num = int(np.sum(plan["train"] == SPLITS.index(name)))
         upload.report.warning(
             f"no {name} split in the upload: {num:,} of {len(labels):,} training samples were "

@@ -147,6 +147,9 @@ def _common_form(
     """(H, W), channels and dtype of the dataset; what that costs single pictures is said."""
     sizes = Counter(f.size for f in facts)
     size = upload.options.picture_size or max(sizes, key=lambda s: (sizes[s], s[0] * s[1], s))
+    if size[0] * size[1] > upload.limits.max_picture_pixels:
+        most = upload.limits.max_picture_pixels
+        upload.report.reject(f"picture_size {size[0]} × {size[1]} is past the limit of {most:,}")
     kinds = Counter(f.kind for f in facts)
     channels = 3 if kinds["colour"] else 1
     dtype: Literal["uint8", "float32"] = "float32" if kinds["deep"] == len(facts) else "uint8"

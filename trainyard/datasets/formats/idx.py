@@ -42,7 +42,12 @@ def sniff(upload: Upload) -> bool:
 def inspect(upload: Upload) -> Contents:
     """Pairs of images and labels by split."""
     found: dict[tuple[str, SplitName], dict[str, StoredArray]] = {}
-    for member in without_rubbish(upload.archive.members, upload.report):
+    members = without_rubbish(upload.archive.members, upload.report)
+    names = {m.name for m in members}
+    for member in members:
+        if member.name.removesuffix(".gz") in names - {member.name}:
+            upload.report.warning("ignored: stands unpacked beside", member.name)
+            continue
         if not _starts_as_idx(upload, member):
             upload.report.warning("ignored: no idx file", member.name)
             continue

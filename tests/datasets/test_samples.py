@@ -1,0 +1,70 @@
+"""Samples as pictures and pictures as samples."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from trainyard.datasets import IngestLimits, UnreadablePicture, decode_picture, sample_png
+
+from .conftest import picture, random_pictures
+
+
+def shown(x: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(sample_png(x))))
+
+
+def test_bytes_come_back_as_they_are():
+    grey, colour = random_pictures(1, 1, 9, 7)[0], random_pictures(1, 3, 9, 7)[0]
+    np.testing.assert_array_equal(shown(grey), grey[0])
+    np.testing.assert_array_equal(shown(colour), colour.transpose(1, 2, 0))
+
+
+def test_floats_are_scaled_from_their_least_to_their_greatest():
+    x = np.array([[[-1.0, 0.0, 1.0]]], np.float32)
+    assert shown(x).tolist() == [[0, 128, 255]]
+    assert shown(np.full((1, 2, 2), 7, np.float32)).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((2, 5, 6), (5, 6)), ((8, 5, 6), (5, 6, 3)), ((4, 50), (4, 50))]
+)
+def test_other_shapes_are_shown_somehow(shape, size):
+    assert shown(np.random.default_rng(0).random(shape, np.float32)).shape == size
+
+
+def test_a_picture_of_the_right_form_is_decoded_unchanged():
+    pixels = random_pictures(1, 9, 7, 3)[0]
+    x = decode_picture(picture(pixels), (3, 9, 7), "uint8")
+    np.testing.assert_array_equal(x, pixels.transpose(2, 0, 1))
+    assert x.dtype == np.uint8
+
+
+def test_colour_and_size_follow_the_dataset():
+    pixels = random_pictures(1, 20, 30, 3)[0]
+    image = Image.fromarray(pixels)
+    x = decode_picture(picture(pixels), (1, 8, 9), "float32")
+    expected = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR))
+    np.testing.assert_array_equal(x[0], expected.astype(np.float32))
+    grey = random_pictures(1, 8, 9)[0]
+    x = decode_picture(picture(grey), (3, 8, 9), "uint8")
+    np.testing.assert_array_equal(x, np.stack([grey] * 3))
+
+
+@pytest.mark.parametrize(
+    ("data", "shape", "message"),
+    [
+        (b"hello", (1, 8, 8), "no picture that can be read"),
+        (b"", (1, 8, 8), "no picture that can be read"),
+        (picture(random_pictures(1, 64, 64, 3)[0])[:5000], (3, 8, 8), "cannot be decoded"),
+        (picture(Image.new("1", (200, 200))), (1, 8, 8), "more than the limit of 10,000"),
+        (picture(random_pictures(1, 8, 8)[0]), (4, 8), "are no pictures"),
+    ],
+)
+def test_what_is_no_picture_is_a_mistake_of_the_user(data, shape, message):
+    with pytest.raises(UnreadablePicture, match=message) as caught:
+        decode_picture(data, shape, "uint8", IngestLimits(max_picture_pixels=10_000))
+    assert caught.value.status == 422
