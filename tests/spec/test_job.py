@@ -235,13 +235,13 @@ def problem_of(data: object, facts: DatasetFacts | None) -> dict[str, Any]:
     return caught.value.as_problem()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(JSON)
 def test_random_json_raises_nothing_but_invalid_input(data: Any) -> None:
     only_invalid_input(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(JSON | st.dictionaries(KEYS, LEAVES, min_size=1), max_size=4), JSON)
 def test_random_layers_and_training_raise_nothing_but_invalid_input(
     layers: list[Any], training: Any
@@ -249,7 +249,7 @@ def test_random_layers_and_training_raise_nothing_but_invalid_input(
     only_invalid_input({"dataset": "d", "model": {"layers": layers}, "training": training})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 6), KEYS | st.sampled_from(sorted(first_spec())), JSON)
 def test_one_random_field_raises_nothing_but_invalid_input(
     place: int, key: str, value: Any

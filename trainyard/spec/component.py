@@ -73,13 +73,6 @@ class Family(Generic[C]):
         """Every type name, in the order of registration."""
         return list(self._classes)
 
-    def union(self) -> Any:
-        """The pydantic type «one of this family», told apart by ``type``; call when complete.
-
-        ``Annotated[Base, OneOf(FAMILY)]`` is the same for a type checker to understand.
-        """
-        return Annotated[Component, OneOf(self)]
-
     def catalogue(self) -> list[dict[str, Any]]:
         """What ``GET /v1/<family>`` answers: type, summary, JSON Schema of the fields, examples."""
         return [

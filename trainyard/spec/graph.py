@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.fields import COUNT, PLACEHOLDERS
+from trainyard.spec.graph_mistakes import output_mistakes, shape_mistake
 from trainyard.spec.layers import Layer
-from trainyard.spec.layers.base import Elementwise
 from trainyard.spec.model import INPUT, ModelSpec
 from trainyard.spec.shapes import Shape, ShapeError, numel, shape_text
 from trainyard.spec.suggest import counted
@@ -108,7 +108,7 @@ def examine(
     mistakes += walk.mistakes
     output = walk.shapes[wires[-1].name]
     if output is not None and num_classes is not None and task in VECTOR_TASKS:
-        mistakes += _output_mistakes(wires, output, num_classes)
+        mistakes += output_mistakes(wires, output, num_classes)
     if mistakes or len(walk.nodes) < len(wires):
         return None, mistakes
     return walk.graph(fold=loss == "cross_entropy"), []
@@ -151,7 +151,7 @@ class _Walk:
                     received=shape_text(output),
                 )
         except ShapeError as error:
-            self.mistakes.append(_shape_mistake(error, step, inputs, shapes))
+            self.mistakes.append(shape_mistake(error, step, inputs, shapes))
             return layer.output_shape_of_unknown()
         num_params, flops = layer.num_params(*shapes), layer.flops(*shapes)
         self.nodes.append(
@@ -199,55 +199,6 @@ def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
             for name in fields
         ]
     return layer.model_copy(update=dict.fromkeys(fields, num_classes)) if fields else layer, []
-
-
-def _shape_mistake(
-    error: ShapeError, step: Wire, inputs: tuple[str, ...], shapes: tuple[Shape, ...]
-) -> Mistake:
-    """The mistake with who gives what: the user sees where a shape comes from."""
-    if len(inputs) > 1:
-        given = zip(inputs, shapes, strict=True)
-        giver = ": " + ", ".join(f"{_who(name)} gives {shape_text(s)}" for name, s in given)
-    else:
-        giver = f" that {_who(inputs[0])} gives it"
-    return Mistake(
-        step.pointer + (f"/{error.field}" if error.field else ""),
-        f"{step.layer.type} {error.message}{giver}",
-        error.expected,
-        error.received,
-    )
-
-
-def _who(name: str) -> str:
-    return "the dataset" if name == INPUT else f'layer "{name}"'
-
-
-def _output_mistakes(wires: list[Wire], output: Shape, num_classes: int) -> list[Mistake]:
-    """The output is a vector with one value a class, or one for each of the targets."""
-    if output == (num_classes,):
-        return []
-    wanted = f"needs {counted(num_classes, 'output')}, one a class"
-    if len(output) > 1:
-        message = (
-            f"the model's output is {shape_text(output)}, but the dataset {wanted}: end with "
-            'flatten and a linear layer whose out_features is "num_classes"'
-        )
-        expected, received = shape_text((num_classes,)), shape_text(output)
-    else:
-        message = f"the model gives {counted(output[0], 'output')}, but the dataset {wanted}"
-        expected, received = str(num_classes), str(output[0])
-    path = wires[-1].pointer if len(output) > 1 else _where_outputs_are_counted(wires)
-    return [Mistake(path, message, expected, received, suggestion="num_classes")]
-
-
-def _where_outputs_are_counted(wires: list[Wire]) -> str:
-    """The field with the number of outputs: behind activations stands a linear layer."""
-    by_name: dict[str | None, Wire] = {step.name: step for step in wires}
-    step = wires[-1]
-    while isinstance(step.layer, Elementwise) and step.inputs[0] in by_name:
-        step = by_name[step.inputs[0]]
-    counts = [n for n, info in type(step.layer).model_fields.items() if COUNT in info.metadata]
-    return f"{step.pointer}/{counts[0]}" if counts else step.pointer
 
 
 def _is_final_softmax(node: Node) -> bool:

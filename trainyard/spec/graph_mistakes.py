@@ -1,0 +1,60 @@
+"""The words of a graph's mistakes: who gives which shape, and where the outputs are counted."""
+
+from __future__ import annotations
+
+from trainyard.errors import Mistake
+from trainyard.spec.fields import COUNT
+from trainyard.spec.layers.base import Elementwise
+from trainyard.spec.model import INPUT
+from trainyard.spec.shapes import Shape, ShapeError, shape_text
+from trainyard.spec.suggest import counted
+from trainyard.spec.wiring import Wire
+
+
+def shape_mistake(
+    error: ShapeError, step: Wire, inputs: tuple[str, ...], shapes: tuple[Shape, ...]
+) -> Mistake:
+    """The mistake with who gives what: the user sees where a shape comes from."""
+    if len(inputs) > 1:
+        given = zip(inputs, shapes, strict=True)
+        giver = ": " + ", ".join(f"{_who(name)} gives {shape_text(s)}" for name, s in given)
+    else:
+        giver = f" that {_who(inputs[0])} gives it"
+    return Mistake(
+        step.pointer + (f"/{error.field}" if error.field else ""),
+        f"{step.layer.type} {error.message}{giver}",
+        error.expected,
+        error.received,
+    )
+
+
+def _who(name: str) -> str:
+    return "the dataset" if name == INPUT else f'layer "{name}"'
+
+
+def output_mistakes(wires: list[Wire], output: Shape, num_classes: int) -> list[Mistake]:
+    """The output is a vector with one value a class, or one for each of the targets."""
+    if output == (num_classes,):
+        return []
+    wanted = f"needs {counted(num_classes, 'output')}, one a class"
+    if len(output) > 1:
+        message = (
+            f"the model's output is {shape_text(output)}, but the dataset {wanted}: end with "
+            'flatten and a linear layer whose out_features is "num_classes"'
+        )
+        expected, received = shape_text((num_classes,)), shape_text(output)
+    else:
+        message = f"the model gives {counted(output[0], 'output')}, but the dataset {wanted}"
+        expected, received = str(num_classes), str(output[0])
+    path = wires[-1].pointer if len(output) > 1 else _where_outputs_are_counted(wires)
+    return [Mistake(path, message, expected, received, suggestion="num_classes")]
+
+
+def _where_outputs_are_counted(wires: list[Wire]) -> str:
+    """The field with the number of outputs: behind activations stands a linear layer."""
+    by_name: dict[str | None, Wire] = {step.name: step for step in wires}
+    step = wires[-1]
+    while isinstance(step.layer, Elementwise) and step.inputs[0] in by_name:
+        step = by_name[step.inputs[0]]
+    counts = [n for n, info in type(step.layer).model_fields.items() if COUNT in info.metadata]
+    return f"{step.pointer}/{counts[0]}" if counts else step.pointer
