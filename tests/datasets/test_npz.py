@@ -185,6 +185,8 @@ def test_few_and_absent_samples_of_a_class_are_warnings(take: Ingest):
 X = random_pictures(60, 4, 4)
 BROKEN_FLOATS = np.where(np.arange(16).reshape(4, 4) == 3, np.nan, X.astype(np.float32))
 
+NO_TEXT = np.array([97, 2**31 - 1], np.uint32).view("<U1")
+
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
@@ -201,6 +203,9 @@ BROKEN_FLOATS = np.where(np.arange(16).reshape(4, 4) == 3, np.nan, X.astype(np.f
         ({"x": X.astype(object), "y": LABELS}, "pickled Python objects"),
         ({"x": X, "y": LABELS, "class_names": np.array(["a"], object)}, "pickled Python objects"),
         ({"x": X, "y": LABELS, "class_names": np.array(["a\0b", "b", "c"])}, "printable"),
+        ({"x": X, "y": np.tile(NO_TEXT, 30)}, "labels are no valid text"),
+        ({"x": X, "y": LABELS, "class_names": NO_TEXT}, "no valid text"),
+        ({"x": X, "y": np.tile([b"a", b"\xff"], 30)}, "labels are no valid text"),
         ({"x": X}, "the labels of this split are missing"),
         ({"x": X[:0], "y": LABELS[:0]}, "no training samples"),
         ({"x": X[:, :0], "y": LABELS}, "hold no values"),

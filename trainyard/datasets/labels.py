@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,20 @@ def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(0, int(p[:18]), p) if p.isdecimal() else (1, 0, p.lower()) for p in parts], name
+
+
+def as_text(block: Array) -> Array:
+    """Bytes (UTF-8) or stored text as text; the code points of a stranger's file may be none.
+
+    Raises:
+        UnicodeError: what numpy would turn into a broken ``str``, or fail on.
+    """
+    if block.dtype.kind == "S":
+        return np.char.decode(block, "utf-8")
+    text = np.ascontiguousarray(block).astype(str)
+    if text.size and text.reshape(-1).view(np.uint32).max() > sys.maxunicode:
+        raise UnicodeError("code points beyond Unicode")
+    return text
 
 
 def check_class_names(names: list[str], upload: Upload, file: str | None = None) -> None:
@@ -108,9 +123,9 @@ def _checked(block: Array, array: StoredArray, kind: str, upload: Upload) -> Arr
     block = block.reshape(-1)
     if kind == "name":
         try:
-            return np.char.decode(block, "utf-8") if block.dtype.kind == "S" else block.astype(str)
+            return as_text(block)
         except UnicodeError:
-            upload.report.reject("labels are bytes that are no UTF-8 text", array.name)
+            upload.report.reject("labels are no valid text", array.name)
     if block.dtype.kind == "f":
         wrong = int(np.sum(~(np.isfinite(block) & (block == np.floor(block)))))
         if wrong or np.abs(block).max() >= 2**53:

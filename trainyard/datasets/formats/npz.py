@@ -21,6 +21,7 @@ from numpy.lib import format as npy
 from trainyard.datasets.archive import Member
 from trainyard.datasets.arrays import Pairs, StoredArray, contents_of, read_small
 from trainyard.datasets.format import Array, Contents, Upload
+from trainyard.datasets.labels import as_text
 from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import without_rubbish
@@ -110,11 +111,9 @@ def _class_names(array: StoredArray, upload: Upload) -> list[str]:
             f"class names must be text (K,); received {array.dtype} of shape {array.shape}",
             array.name,
         )
-    values = read_small(array)
     try:
-        values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
-        return [str(v) for v in values.tolist()]
-    except ValueError:
+        return [str(v) for v in as_text(read_small(array)).tolist()]
+    except UnicodeError:
         upload.report.reject("class names are no valid text", array.name)
 
 
