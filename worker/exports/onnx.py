@@ -105,7 +105,7 @@ def _forget_origins(graph: Any) -> None:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keeps the exporter's remarks about itself, none of which a user can act on, out of the log."""
+    """Keeps the exporter's remarks about itself, which no user can act on, out of the log."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -13,6 +13,9 @@ import numpy as np
 import psutil
 import torch
 
+# The first optimizer of a process imports this, for a second: better before a job is there.
+import torch._dynamo
+
 from trainyard.spec.training import Precision
 
 # CPU features with which bfloat16 runs in hardware, by the names of torch.cpu.get_capabilities.
