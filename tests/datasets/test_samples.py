@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from trainyard.datasets import IngestLimits, UnreadablePicture, decode_picture, sample_png
 
@@ -68,3 +69,17 @@ def test_what_is_no_picture_is_a_mistake_of_the_user(data, shape, message):
     with pytest.raises(UnreadablePicture, match=message) as caught:
         decode_picture(data, shape, "uint8", IngestLimits(max_picture_pixels=10_000))
     assert caught.value.status == 422
+
+
+@pytest.mark.data
+def test_real_orientations_and_lab_are_decoded_as_pillow_turns_them(real_data: Path):
+    for file in sorted((real_data / "awkward_images" / "exif_orientation").iterdir()):
+        upright = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+        x = decode_picture(file.read_bytes(), (3, upright.height, upright.width), "uint8")
+        np.testing.assert_array_equal(x, np.asarray(upright).transpose(2, 0, 1), err_msg=file.name)
+    colours = real_data / "awkward_images" / "cmyk_lab_alpha_palette"
+    lab, rgb = (
+        decode_picture((colours / name).read_bytes(), (3, 128, 128), "uint8").astype(float)
+        for name in ("hopper.Lab.tif", "hopper.webp")
+    )
+    assert np.abs(lab - rgb).mean() < 5
