@@ -10,6 +10,7 @@ import { markersPlugin } from './markers'
 import { align, splitIndex, type ChartGroup, type Marker } from './series'
 
 const HEIGHT = 260
+const WHOLE_STEPS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7].flatMap((n) => [n, 2 * n, 5 * n])
 
 const COLORS = {
   light: { lines: ['#3b5bdb', '#e8590c', '#2b8a3e'], other: '#7048e8', text: '#5b6472', grid: '#e6e9ee' },
@@ -62,19 +63,21 @@ function chartOptions(
   palette: Palette,
   markers: { current: Marker[] },
 ): uPlot.Options {
-  const axis = { stroke: palette.text, grid: { stroke: palette.grid }, ticks: { stroke: palette.grid } }
+  const line = { stroke: palette.grid, width: 1 }
+  const axis = { stroke: palette.text, grid: line, ticks: line }
   const font = '12px system-ui, sans-serif'
   return {
     width,
     height: HEIGHT,
+    padding: [8, 14, 0, 0],
     scales: { x: { time: false } },
     cursor: { y: false },
     axes: [
-      { ...axis, font, size: 32 },
+      { ...axis, font, size: 32, incrs: WHOLE_STEPS },
       { ...axis, font, size: 62, values: (_, ticks) => ticks.map((tick) => tickLabel(tick)) },
     ],
     series: [
-      { label: 'step', value: (_, step: number | null) => (step === null ? '–' : String(step)) },
+      { label: 'step', value: (plot, step: number | null) => String(step ?? plot.data[0].at(-1) ?? '–') },
       ...names.map((name) => lineOptions(name, palette)),
     ],
     plugins: [markersPlugin(markers)],
@@ -88,7 +91,7 @@ function lineOptions(name: string, palette: Palette): uPlot.Series {
     stroke,
     width: 2,
     points: { show: hasFewPoints, size: 6, fill: stroke },
-    value: (_, value: number | null) => (value === null ? '–' : formatMetric(value)),
+    value: (plot, value: number | null, series, at) => legendValue(plot, value, series, at),
   }
 }
 
@@ -97,6 +100,19 @@ function hasFewPoints(plot: uPlot, series: number): boolean {
   const values = Array.from(plot.data[series] ?? [])
   return values.filter((value) => value != null).length <= 30
 }
+
+/** The value under the pointer; the last one where the pointer is elsewhere. */
+function legendValue(
+  plot: uPlot,
+  value: number | null,
+  series: number,
+  at: number | null,
+): string {
+  const shown = at === null ? Array.from(plot.data[series] ?? []).findLast(isNumber) : value
+  return isNumber(shown) ? formatMetric(shown) : '–'
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number'
 
 function tickLabel(tick: number): string {
   const size = Math.abs(tick)

@@ -37,7 +37,7 @@ export function JobActions({ job, form, onDeleted }: JobActionsProps) {
         return (
           <Button
             key={action}
-            variant="light"
+            variant={action === 'delete' ? 'subtle' : 'light'}
             color={color}
             size="sm"
             leftSection={<Icon size={16} />}

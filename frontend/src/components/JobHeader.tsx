@@ -8,9 +8,9 @@ import type { JobDetail } from '../api/types'
 import { formatAge, formatDuration, formatMetric } from '../lib/format'
 import { Downloads } from './Downloads'
 import { JobActions } from './JobActions'
+import { Figure } from './Figure'
 import { DatasetLink, Tags } from './JobList'
 import { JobProgress } from './JobProgress'
-import { Figure } from './LayerTable'
 import { LinkButton } from './LinkButton'
 import { PageHeader } from './PageHeader'
 import { STATUS } from './status'
@@ -107,12 +107,7 @@ function Figures({ job }: { job: JobDetail }) {
           value={formatDuration((end - Date.parse(job.started_at)) / 1000)}
         />
       )}
-      <Stack gap={0} maw={220}>
-        <Text size="xs" c="dimmed">
-          Dataset
-        </Text>
-        <DatasetLink job={job} />
-      </Stack>
+      <Figure label="Dataset" value={<DatasetLink job={job} />} />
       {job.attempt > 1 && <Figure label="Attempt" value={String(job.attempt)} />}
       <Figure label="Created" value={formatAge(job.created_at, now)} title={job.created_at} />
     </Group>

@@ -30,7 +30,7 @@ function JobTable({ jobs, now }: { jobs: readonly Job[]; now: number }) {
     <Table highlightOnHover verticalSpacing="sm" horizontalSpacing="md">
       <Table.Thead>
         <Table.Tr>
-          <Table.Th w={120}>Status</Table.Th>
+          <Table.Th w={145}>Status</Table.Th>
           <Table.Th>Name</Table.Th>
           <Table.Th>Dataset</Table.Th>
           <Table.Th w={270}>Progress</Table.Th>
@@ -137,7 +137,7 @@ export function Tags({ tags }: { tags: readonly string[] }) {
 export function DatasetLink({ job }: { job: Job }) {
   return (
     <Link to="/datasets/$datasetId" params={{ datasetId: job.dataset }} className="link">
-      <Text component="span" size="sm" truncate display="block">
+      <Text component="span" inherit truncate display="block">
         {job.dataset_name}
       </Text>
     </Link>

@@ -4,18 +4,18 @@ import { TriangleAlert } from 'lucide-react'
 
 import type { CheckResult } from '../api/types'
 import { formatBytes, formatCount, formatShape } from '../lib/format'
+import { Figure } from './Figure'
 
 export function LayerTable({ result }: { result: CheckResult }) {
   return (
     <Stack gap="md">
       <Totals result={result} />
       <Warnings warnings={result.warnings} />
-      <Table.ScrollContainer minWidth={430} maxHeight={560}>
-        <Table verticalSpacing={6} stickyHeader>
+      <Table.ScrollContainer minWidth={400} maxHeight={560}>
+        <Table verticalSpacing={6} horizontalSpacing="xs" stickyHeader>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Layer</Table.Th>
-              <Table.Th>Type</Table.Th>
               <Table.Th>Output</Table.Th>
               <Table.Th ta="right">Parameters</Table.Th>
               <Table.Th ta="right">FLOPs</Table.Th>
@@ -24,8 +24,14 @@ export function LayerTable({ result }: { result: CheckResult }) {
           <Table.Tbody className="numbers">
             {result.layers.map((layer) => (
               <Table.Tr key={layer.name}>
-                <Table.Td>{layer.name}</Table.Td>
-                <Table.Td className="mono">{layer.type}</Table.Td>
+                <Table.Td>
+                  {layer.name}
+                  {!layer.name.endsWith(layer.type) && (
+                    <Text span c="dimmed" size="xs" ml={6}>
+                      {layer.type}
+                    </Text>
+                  )}
+                </Table.Td>
                 <Table.Td style={{ whiteSpace: 'nowrap' }}>{formatShape(layer.output_shape)}</Table.Td>
                 <Table.Td ta="right">{layer.num_params.toLocaleString('en')}</Table.Td>
                 <Table.Td ta="right">{formatCount(layer.flops)}</Table.Td>
@@ -50,19 +56,6 @@ function Totals({ result }: { result: CheckResult }) {
         title={`weights ${formatBytes(weights)}, activations ${formatBytes(activations)}, optimizer ${formatBytes(optimizer)}`}
       />
     </Group>
-  )
-}
-
-export function Figure({ label, value, title }: { label: string; value: string; title?: string }) {
-  return (
-    <Stack gap={0} {...(title ? { title } : {})}>
-      <Text size="xs" c="dimmed">
-        {label}
-      </Text>
-      <Text fw={650} className="numbers">
-        {value}
-      </Text>
-    </Stack>
   )
 }
 

@@ -28,7 +28,7 @@ export function MistakeList({ diagnoses, onPick }: MistakeListProps) {
             <Text size="sm" fw={550} className="break">
               Line {one.line}: {one.message}
             </Text>
-            <Text size="xs" c="dimmed" className="break">
+            <Text size="xs" c="dimmed" className="break" lineClamp={2}>
               {details(one)}
             </Text>
           </UnstyledButton>

@@ -10,7 +10,7 @@ import {
   Text,
   Title,
 } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { useQueries } from '@tanstack/react-query'
 import { useState } from 'react'
 
 import { samplesQuery } from '../api/datasets'
@@ -26,8 +26,7 @@ export function Samples({ dataset }: { dataset: Dataset }) {
   const [split, setSplit] = useState<SplitName>(present[0] ?? 'train')
   const [className, setClassName] = useState<string | null>(null)
   const [limit, setLimit] = useState(FIRST)
-  const query = useQuery(samplesQuery(dataset.id, { split, className, limit }))
-  const items = query.data?.items ?? []
+  const { items, more, error, loading } = useSamples(dataset, split, className, limit)
   return (
     <Card p="md">
       <Stack gap="md">
@@ -62,15 +61,17 @@ export function Samples({ dataset }: { dataset: Dataset }) {
             />
           </Group>
         </Group>
-        {query.isError && <ErrorAlert error={query.error} />}
-        {query.isSuccess && items.length === 0 && <Text c="dimmed">No sample of this kind.</Text>}
+        {error !== null && <ErrorAlert error={error} />}
+        {!loading && error === null && items.length === 0 && (
+          <Text c="dimmed">No sample of this kind.</Text>
+        )}
         <Pictures items={items} />
-        {items.length === limit && limit < MAX && (
+        {more && limit < MAX && (
           <Group justify="center">
             <Button
               variant="default"
               size="xs"
-              loading={query.isFetching}
+              loading={loading}
               onClick={() => {
                 setLimit(limit * 2)
               }}
@@ -82,6 +83,36 @@ export function Samples({ dataset }: { dataset: Dataset }) {
       </Stack>
     </Card>
   )
+}
+
+/** Samples of one class; without a class, as many of each in turn, so that all can be seen. */
+function useSamples(
+  dataset: Dataset,
+  split: SplitName,
+  className: string | null,
+  limit: number,
+) {
+  const all = dataset.class_names ?? []
+  const mixed = all.length <= FIRST ? all : [null]
+  const classes = className === null ? mixed : [className]
+  const each = Math.max(1, Math.ceil(limit / Math.max(1, classes.length)))
+  return useQueries({
+    queries: classes.map((name) =>
+      samplesQuery(dataset.id, { split, className: name, limit: each }),
+    ),
+    combine: (results) => ({
+      items: interleave(results.map((result) => result.data?.items ?? [])),
+      more: results.some((result) => result.data?.next_cursor != null),
+      error: results.find((result) => result.error)?.error ?? null,
+      loading: results.some((result) => result.isFetching),
+    }),
+  })
+}
+
+/** The first of each list, then the second of each, and so on. */
+function interleave(lists: readonly (readonly Sample[])[]): Sample[] {
+  const longest = Math.max(0, ...lists.map((list) => list.length))
+  return Array.from({ length: longest }, (_, place) => lists.flatMap((list) => list[place] ?? [])).flat()
 }
 
 function Pictures({ items }: { items: readonly Sample[] }) {

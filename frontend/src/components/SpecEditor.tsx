@@ -73,10 +73,10 @@ function diagnostic({ from, to, message }: Diagnosis, length: number): Diagnosti
 }
 
 const HIGHLIGHT = HighlightStyle.define([
-  { tag: tags.propertyName, color: 'light-dark(#364fc7, #91a7ff)' },
-  { tag: tags.string, color: 'light-dark(#2b7a3d, #8ce99a)' },
-  { tag: tags.number, color: 'light-dark(#b34700, #ffc078)' },
-  { tag: [tags.bool, tags.null], color: 'light-dark(#862e9c, #e599f7)' },
+  { tag: tags.propertyName, color: 'var(--syntax-name)' },
+  { tag: tags.string, color: 'var(--syntax-string)' },
+  { tag: tags.number, color: 'var(--syntax-number)' },
+  { tag: [tags.bool, tags.null], color: 'var(--syntax-word)' },
 ])
 
 const THEME = EditorView.theme({
@@ -88,9 +88,9 @@ const THEME = EditorView.theme({
     color: 'var(--mantine-color-dimmed)',
     border: 'none',
   },
-  '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'light-dark(#8080800f, #ffffff0a)' },
+  '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'var(--active-line)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground':
-    { backgroundColor: 'light-dark(#bac8ff, #364fc7) !important' },
+    { backgroundColor: 'var(--selection) !important' },
   '.cm-tooltip, .cm-panels': {
     backgroundColor: 'var(--card-background)',
     color: 'var(--mantine-color-text)',

@@ -1,12 +1,15 @@
 // A job's spec as JSON, to read, copy and train again with changes.
-import { Button, Code, CopyButton, Group, ScrollArea, Stack } from '@mantine/core'
+import { Button, Code, CopyButton, Group, ScrollArea, Skeleton, Stack } from '@mantine/core'
 import { Check, Copy, Repeat2 } from 'lucide-react'
 
-import type { Spec } from '../api/types'
+import { useSpecOf } from '../api/specs'
+import type { Job } from '../api/types'
 import { writeSpec } from '../lib/specText'
 import { LinkButton } from './LinkButton'
 
-export function SpecView({ jobId, spec }: { jobId: string; spec: Spec }) {
+export function SpecView({ job }: { job: Job }) {
+  const spec = useSpecOf(job)
+  if (!spec) return <Skeleton h={320} radius="lg" aria-label="Loading the spec" />
   const text = writeSpec(spec)
   return (
     <Stack gap="sm">
@@ -25,7 +28,7 @@ export function SpecView({ jobId, spec }: { jobId: string; spec: Spec }) {
         </CopyButton>
         <LinkButton
           to="/jobs/new"
-          search={{ from: jobId }}
+          search={{ from: job.id }}
           variant="default"
           size="xs"
           leftSection={<Repeat2 size={14} />}

@@ -6,8 +6,8 @@ import { Play, Trash2 } from 'lucide-react'
 import { datasetQuery, deleteDataset } from '../api/datasets'
 import type { Dataset } from '../api/types'
 import { ClassCounts } from '../components/ClassCounts'
+import { Figure } from '../components/Figure'
 import { confirm } from '../components/JobActions'
-import { Figure } from '../components/LayerTable'
 import { LinkButton } from '../components/LinkButton'
 import { ErrorAlert } from '../components/PageError'
 import { PageHeader } from '../components/PageHeader'
@@ -97,7 +97,7 @@ function DeleteButton({ dataset }: { dataset: Dataset }) {
   })
   return (
     <Button
-      variant="light"
+      variant="subtle"
       color="red"
       size="sm"
       leftSection={<Trash2 size={16} />}

@@ -1,9 +1,9 @@
 // One job: where it stands, its curves and log as they come, and the model when it is there.
 import { Skeleton, Stack, Tabs } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
-import { useState, type ReactNode } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState, type ReactNode } from 'react'
 
-import { jobQuery, specOf } from '../api/jobs'
+import { jobQuery } from '../api/jobs'
 import type { JobDetail } from '../api/types'
 import { useJobEvents } from '../api/useJobEvents'
 import { MetricCharts } from '../charts/MetricCharts'
@@ -28,6 +28,13 @@ type Tab = (typeof TABS)[number]
 function LiveJob({ job }: { job: JobDetail }) {
   const { story, connected } = useJobEvents(job.id)
   const [tab, setTab] = useState<Tab>('Curves')
+  const queryClient = useQueryClient()
+
+  useEffect(() => {
+    // The ending brings results that no event holds: summary, best, report, checkpoints.
+    if (story.ended) void queryClient.invalidateQueries({ queryKey: ['job', job.id] })
+  }, [story.ended, job.id, queryClient])
+
   const panels: Record<Tab, () => ReactNode> = {
     Curves: () => <MetricCharts series={story.series} />,
     Log: () => <LogView logs={story.logs} />,
@@ -35,7 +42,7 @@ function LiveJob({ job }: { job: JobDetail }) {
     Report: () => <ReportTab job={job} />,
     Checkpoints: () => <CheckpointsTab job={job} />,
     'Try a picture': () => <TryTab job={job} />,
-    Spec: () => <SpecView jobId={job.id} spec={specOf(job)} />,
+    Spec: () => <SpecView job={job} />,
   }
   return (
     <Stack gap="lg">

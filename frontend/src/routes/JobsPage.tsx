@@ -71,7 +71,7 @@ function Filter({ filter }: { filter: JobFilter }) {
           changeText(event.currentTarget.value)
         }}
         style={{ flex: '1 1 200px' }}
-        maw={360}
+        maw={{ base: undefined, xs: 360 }}
       />
       <Select
         aria-label="Filter by status"
@@ -82,7 +82,8 @@ function Filter({ filter }: { filter: JobFilter }) {
         onChange={(value) => {
           change({ status: (value ?? undefined) as JobStatus | undefined })
         }}
-        w={160}
+        style={{ flex: '1 1 140px' }}
+        maw={{ base: undefined, xs: 180 }}
       />
     </Group>
   )

@@ -53,7 +53,7 @@ export function LoginPage() {
             {login.isError && <ErrorAlert error={login.error} />}
             <PasswordInput
               label="API key"
-              description="Kept in this browser as a session cookie, nowhere else."
+              description="Sent once in exchange for a session cookie; stored nowhere."
               name="key"
               autoComplete="current-password"
               value={key}

@@ -6,7 +6,8 @@ import { Play } from 'lucide-react'
 import { useRef, useState } from 'react'
 
 import { datasetsQuery } from '../api/datasets'
-import { createJob, jobQuery, specOf } from '../api/jobs'
+import { createJob, jobQuery } from '../api/jobs'
+import { useSpecOf } from '../api/specs'
 import type { Dataset, Spec } from '../api/types'
 import { CheckPanel } from '../components/CheckPanel'
 import { DatasetPicker } from '../components/DatasetPicker'
@@ -26,15 +27,16 @@ export function NewJobPage() {
   const { from, dataset } = newJobRoute.useSearch()
   const datasets = useInfiniteQuery(datasetsQuery)
   const source = useQuery({ ...jobQuery(from ?? ''), enabled: from !== undefined })
+  const spec = useSpecOf(source.data)
   const error = datasets.error ?? source.error
   if (error) return <ErrorAlert error={error} />
-  if (!datasets.data || (from !== undefined && !source.data)) {
+  if (!datasets.data || (from !== undefined && !spec)) {
     return <Skeleton h={480} radius="lg" aria-label="Loading" />
   }
   const items = datasets.data.pages.flatMap((page) => page.items)
   const ready = items.find((one) => one.status === 'ready')
-  const start = source.data
-    ? writeSpec(specOf(source.data))
+  const start = spec
+    ? writeSpec(spec)
     : setMember(EXAMPLES[0]?.text ?? '{}', 'dataset', dataset ?? ready?.id ?? '')
   return <SpecForm key={from ?? ''} start={start} fromJob={from !== undefined} datasets={items} />
 }
