@@ -7,6 +7,7 @@ hooks start what a worker is beside its consumer, and end it.
 from __future__ import annotations
 
 import logging
+import signal
 from typing import Any
 
 from celery import Celery, signals
@@ -30,6 +31,12 @@ def _start(instance: Any, **_: Any) -> None:
     logging.getLogger("worker").setLevel(level)
     logging.getLogger("trainyard").setLevel(level)
     process.start(set(instance.app.amqp.queues.consume_from))
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+def _treat_ctrl_c_as_sigterm(**_: Any) -> None:
+    """Celery ends with 1 at SIGINT, and kills at the second; to us both mean: give back, go."""
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
