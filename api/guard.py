@@ -65,7 +65,8 @@ class Guard:
             message = await receive()
             body += message.get("body", b"")
             if len(body) > self.max_json_bytes:
-                await drain(receive)
+                if message.get("more_body", False):
+                    await drain(receive)
                 limit = f"{self.max_json_bytes} bytes (TRAINYARD_MAX_SPEC_BYTES)"
                 raise TooLarge(f"A JSON body may have {limit} at most.")
             if not message.get("more_body", False):
@@ -80,7 +81,10 @@ def _check_address(scope: Scope) -> None:
 
 
 async def drain(receive: Receive) -> None:
-    """Read what still comes of a body, up to a limit: many clients read only after writing."""
+    """Read what still comes of a body, up to a limit: many clients read only after writing.
+
+    Only where more is to come: past the end of a body it would wait for ever.
+    """
     drained = 0
     while drained < _DRAINED_BYTES:
         message = await receive()

@@ -17,9 +17,17 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from api.guard import drain
-from trainyard.errors import BadRequest, InvalidInput, Mistake, TooLarge, UnsupportedMedia
+from trainyard.errors import (
+    BadRequest,
+    InvalidInput,
+    Mistake,
+    TooLarge,
+    TrainyardError,
+    UnsupportedMedia,
+)
 
 _MAX_FIELD_BYTES = 1_000_000
 _MAX_FIELDS = 20
@@ -68,9 +76,6 @@ async def read_form(
             form = reader.finish()
         except FormParserError as error:
             raise BadRequest(f"The form is broken: {error}.") from error
-        except TooLarge:
-            await drain(request.receive)
-            raise
         finally:
             reader.close()
         yield form
@@ -78,18 +83,26 @@ async def read_form(
 
 async def _feed(request: Request, parser: MultipartParser, max_bytes: int) -> None:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_bytes + _MAX_FIELD_BYTES:
-        raise _too_large(max_bytes)
-    received, batch = 0, bytearray()
-    async for piece in request.stream():
-        received += len(piece)
-        if received > max_bytes + _MAX_FIELD_BYTES:
+    received, batch, more = 0, bytearray(), True
+    try:
+        if declared.isdecimal() and int(declared) > max_bytes + _MAX_FIELD_BYTES:
             raise _too_large(max_bytes)
-        batch += piece
-        if len(batch) >= _BATCH_BYTES:
-            await run_in_threadpool(parser.write, bytes(batch))
-            batch.clear()
-    await run_in_threadpool(parser.write, bytes(batch))
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            more = message.get("more_body", False)
+            received += len(message.get("body", b""))
+            if received > max_bytes + _MAX_FIELD_BYTES:
+                raise _too_large(max_bytes)
+            batch += message.get("body", b"")
+            if len(batch) >= _BATCH_BYTES or not more:
+                await run_in_threadpool(parser.write, bytes(batch))
+                batch.clear()
+    except (TrainyardError, FormParserError):
+        if more:
+            await drain(request.receive)
+        raise
     parser.finalize()
 
 

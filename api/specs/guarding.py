@@ -13,7 +13,7 @@ from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound
 from trainyard.settings import Settings
 from trainyard.spec.check import Limits
 from trainyard.spec.facts import DatasetFacts
-from trainyard.spec.job import JobSpec
+from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.status import DatasetStatus
 from trainyard.store import datasets
 from trainyard.store.tables import Dataset
@@ -68,21 +68,35 @@ def _unknown(id_or_name: str) -> Mistake:
     return Mistake("/dataset", "there is no such dataset", "id or name of a dataset", id_or_name)
 
 
-def read_spec(context: Context, owner_id: str, data: Any, parse: Callable[[object], Spec]) -> Spec:
-    """The spec; where it has mistakes, an unknown dataset is told along with them.
+def read_spec(
+    context: Context,
+    owner_id: str,
+    data: Any,
+    parse: Callable[[object, DatasetFacts | None], Spec],
+) -> Spec:
+    """The spec; where it has mistakes, those that show with its dataset are told along.
 
     Raises:
         InvalidInput: with all mistakes.
     """
+    facts, mistakes = _look_at_dataset(context, owner_id, data)
     try:
-        return parse(data)
+        return parse(data, facts)
     except InvalidInput as error:
-        name = data.get("dataset") if isinstance(data, dict) else None
-        told = any(mistake.path == "/dataset" for mistake in error.errors)
-        if isinstance(name, str) and name and not told:
-            with context.database.read() as session:
-                try:
-                    datasets.find_dataset(session, owner_id, name)
-                except NotFound:
-                    error.errors.append(_unknown(name))
-        raise
+        told = {mistake.path for mistake in error.errors}
+        raise invalid_spec(error.errors + [m for m in mistakes if m.path not in told]) from error
+
+
+def _look_at_dataset(
+    context: Context, owner_id: str, data: Any
+) -> tuple[DatasetFacts | None, list[Mistake]]:
+    name = data.get("dataset") if isinstance(data, dict) else None
+    if not isinstance(name, str) or not name:
+        return None, []
+    with context.database.read() as session:
+        try:
+            return facts_of(named_dataset(session, owner_id, name)), []
+        except InvalidInput as error:
+            return None, error.errors
+        except Conflict:
+            return None, []

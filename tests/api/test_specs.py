@@ -1,0 +1,111 @@
+"""Specs that are checked, and the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from tests.api.yard import Owner, npz, spec
+
+LINEAR = {"type": "linear", "out_features": "num_classes"}
+
+
+def _check(owner: Owner, body: Any) -> Any:
+    return owner.http.post("/v1/specs/check", json=body)
+
+
+def test_a_good_spec_is_answered_with_shapes_and_figures(owner: Owner) -> None:
+    layers = [
+        {"type": "conv2d", "out_channels": 8, "kernel_size": 3, "activation": "relu"},
+        {"type": "flatten"},
+        LINEAR,
+    ]
+    body = {"input_shape": [1, 28, 28], "num_classes": 10, "model": {"layers": layers}}
+    answer = _check(owner, body)
+    assert answer.status_code == 200
+    report = answer.json()
+    assert [layer["type"] for layer in report["layers"]] == ["conv2d", "relu", "flatten", "linear"]
+    assert report["layers"][0]["output_shape"] == [8, 26, 26]
+    assert report["layers"][0]["num_params"] == 8 * 9 + 8
+    assert report["num_params"] == 80 + 8 * 26 * 26 * 10 + 10
+    assert report["memory_bytes"]["weights"] == 4 * report["num_params"]
+    assert report["flops"] > 0
+
+
+def test_a_spec_is_checked_against_a_dataset_by_id_and_by_name(owner: Owner) -> None:
+    dataset = owner.ready_dataset(name="greys")
+    for named in (dataset, "greys"):
+        answer = _check(owner, spec(named))
+        assert answer.json()["layers"][-1]["output_shape"] == [3]
+    wrong = spec(dataset, model={"layers": [{"type": "flatten"}, LINEAR | {"out_features": 7}]})
+    refused = _check(owner, wrong)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["path"].startswith("/model/layers/1")
+
+
+def test_all_mistakes_of_a_spec_come_back_at_once(owner: Owner) -> None:
+    body = {
+        "dataset": "nobody's",
+        "model": {"layers": [{"type": "con2d"}, {"type": "linear", "out_feature": 3}]},
+        "training": {"epochs": 0, "optimizer": {"type": "adan"}},
+        "priority": "high",
+    }
+    for path in ("/v1/specs/check", "/v1/jobs"):
+        answer = owner.http.post(path, json=body)
+        assert answer.status_code == 422
+        problem = answer.json()
+        found = {error["path"]: error for error in problem["errors"]}
+        assert {
+            "/dataset",
+            "/priority",
+            "/model/layers/0/type",
+            "/model/layers/1/out_feature",
+            "/training/epochs",
+            "/training/optimizer/type",
+        } <= set(found)
+        assert found["/model/layers/0/type"]["suggestion"] == "conv2d"
+        assert str(len(found)) in problem["detail"]
+
+
+def test_a_check_needs_a_dataset_or_a_shape(owner: Owner) -> None:
+    for body in ({"model": {"layers": [LINEAR]}}, [], "x", None, 7):
+        answer = _check(owner, body)
+        assert answer.status_code == 422, body
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_dataset_that_is_not_ready_cannot_be_used(owner: Owner) -> None:
+    dataset = owner.upload(npz(seed=3)).json()["id"]
+    assert _check(owner, spec(dataset)).status_code == 409
+    assert owner.http.post("/v1/jobs", json=spec(dataset)).status_code == 409
+
+
+def test_the_schema_is_valid_and_takes_the_catalogues_examples(owner: Owner) -> None:
+    schema = owner.get("/v1/specs/schema")
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    validator = Draft202012Validator(schema)
+    layers = owner.get("/v1/layers")["items"]
+    assert {"conv2d", "linear", "flatten"} <= {item["type"] for item in layers}
+    for item in layers:
+        for example in item["examples"]:
+            validator.validate({"dataset": "ds", "model": {"layers": [example]}})
+
+
+def test_the_catalogue_describes_every_family(owner: Owner) -> None:
+    expected = {
+        "layers": "conv2d",
+        "optimizers": "adamw",
+        "losses": "cross_entropy",
+        "schedules": "one_cycle",
+        "augmentations": "random_flip",
+        "preprocess": "normalize",
+        "metrics": "accuracy",
+    }
+    for family, known in expected.items():
+        items = owner.get(f"/v1/{family}")["items"]
+        assert known in [item["type"] for item in items]
+        for item in items:
+            assert item["summary"]
+            assert item["fields"]["type"] == "object"
+            assert item["examples"], f"{family}: {item['type']}"
