@@ -1,0 +1,138 @@
+"""Workers, trainers and brokers that end, gently or not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.servers import Broker, wait_for
+from tests.worker.harness import Yard, gone, statuses
+from trainyard.store.checkpoints import list_checkpoints, read_part
+from trainyard.store.tables import Attempt
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_told_to_end_queues_its_job_and_another_goes_on(
+    yard: Yard, how: signal.Signals
+) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    job_id = yard.submit_long(dataset_id)
+    yard.wait_for_step(job_id, 3)
+    children = [child.pid for child in worker.descendants()]
+    began = time.monotonic()
+    assert worker.stop(how) == 0
+    assert time.monotonic() - began < 6
+    job = yard.job(job_id)
+    assert (job.status, job.num_crashes) == ("queued", 0)
+    wait_for(lambda: gone(children), 3, "the end of all child processes")
+    row = yard.row_of(worker)
+    assert row is not None
+    assert row.status == "stopped"
+    yard.start_worker()
+    yard.wait_for_status(job_id, "running")
+    with yard.database.read() as session:
+        step = list_checkpoints(session, job_id)[-1].step
+    yard.wait_for_step(job_id, step + 1)
+
+
+def test_a_killed_trainer_is_tried_again_three_times_at_most(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    job_id = yard.submit_long(dataset_id)
+    killed: set[int] = set()
+    for attempt in (1, 2, 3):
+        wait_for(lambda n=attempt: yard.job(job_id).attempt == n, 10, f"attempt {attempt}")
+        yard.wait_for_status(job_id, "running")
+
+        def fresh() -> int | None:
+            row = yard.row_of(worker)
+            return row.trainer_pid if row and row.trainer_pid not in killed else None
+
+        trainer = wait_for(fresh, 10, "a new trainer")
+        killed.add(trainer)
+        os.kill(trainer, signal.SIGKILL)
+        yard.wait_for_status(job_id, "queued", "failed")
+    job = yard.wait_for_status(job_id, "failed")
+    assert job.reason is not None
+    assert job.reason["code"] == "internal"
+    assert "SIGKILL" in job.reason["message"]
+    assert "memory" in job.reason["hint"]
+    errors = [e.message for e in yard.events(job_id) if e.level == "error"]
+    assert len(errors) == 3
+
+
+def test_a_killed_worker_leaves_no_process_and_its_job_goes_on_elsewhere(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    job_id = yard.submit_long(dataset_id)
+    yard.wait_for_step(job_id, 3)
+    children = [child.pid for child in worker.descendants()]
+    assert yard.trainer_pid(worker) in children
+    worker.process.kill()
+    worker.process.wait()
+    wait_for(lambda: gone(children), 3, "the end of all child processes")
+    second = yard.start_worker()
+    job = yard.wait_for_status(job_id, "running", seconds=10)
+    wait_for(lambda: yard.job(job_id).attempt == 2, 10, "the second attempt")
+    job = yard.job(job_id)
+    row = yard.row_of(second)
+    assert row is not None
+    assert job.worker_id == row.id
+    assert statuses(yard.events(job_id)) == ["queued", "running", "queued", "running"]
+
+
+def test_a_trainer_that_hangs_dies_with_its_worker(yard: Yard) -> None:
+    """No thread of a stopped process can notice the worker's death: the kernel must do it."""
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    yard.submit_long(dataset_id)
+    trainer = yard.trainer_pid(worker)
+    os.kill(trainer, signal.SIGSTOP)
+    worker.process.kill()
+    worker.process.wait()
+    wait_for(lambda: gone([trainer]), 3, "the trainer's end")
+
+
+def test_two_workers_share_the_jobs(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    first, second = yard.start_worker(), yard.start_worker()
+    made = [yard.submit(dataset_id) for _ in range(4)]
+    ended = [yard.wait_for_status(job_id, "succeeded") for job_id in made]
+    assert [job.attempt for job in ended] == [1] * 4
+    with yard.database.read() as session:
+        by_worker = Counter(session.scalars(select(Attempt.worker_id)))
+    assert sum(by_worker.values()) == len(made)
+    assert len(by_worker) == 2
+    assert first.process.poll() is None
+    assert second.process.poll() is None
+
+
+def test_checkpoints_go_to_the_store_where_that_is_set(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    yard.start_worker(checkpoint_store="store")
+    job_id = yard.submit(dataset_id)
+    yard.wait_for_status(job_id, "succeeded")
+    with yard.database.read() as session:
+        last = list_checkpoints(session, job_id)[-1]
+        assert last.store_key is not None
+        assert len(read_part(session, last, "weights", yard.blobs)) == last.size_bytes
+
+
+def test_a_broker_that_goes_away_and_comes_back_stops_nothing(
+    yard: Yard, own_broker: Broker
+) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker(redis_url=own_broker.url)
+    own_broker.stop()
+    away = yard.submit(dataset_id, ring=False)
+    yard.wait_for_status(away, "succeeded", seconds=15)
+    own_broker.start()
+    back = yard.submit(dataset_id, ring=False)
+    yard.wait_for_status(back, "succeeded", seconds=15)
+    assert worker.stop() == 0

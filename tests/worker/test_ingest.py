@@ -1,0 +1,68 @@
+"""Uploads that a real worker ingests."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import zipfile
+
+from tests.support.servers import wait_for
+from tests.worker.harness import Yard, squares_npz
+from trainyard.datasets import open_dataset
+from trainyard.store import datasets, garbage
+
+
+def bomb() -> bytes:
+    """A zip that holds an .npy which says that it is as large as an exabyte."""
+    file = io.BytesIO()
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1152921504606846976,), }"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("x_train.npy", "y_train.npy"):
+            archive.writestr(name, array)
+    return file.getvalue()
+
+
+def test_uploads_become_ready_or_rejected_and_nothing_else_is_left(yard: Yard) -> None:
+    yard.start_worker("ingest")
+    good, rubbish, hostile = (
+        yard.upload(data, name)
+        for data, name in ((squares_npz(64), "a.npz"), (b"no", "b.zip"), (bomb(), "c.npz"))
+    )
+    for dataset_id in (good, rubbish, hostile):
+        assert yard.doorbell.send_ingest(dataset_id)
+    ready = yard.wait_for_ingest(good)
+    assert ready.status == "ready"
+    folder = yard.blobs.local_folder(datasets.dataset_prefix(good), yard.settings.home)
+    assert open_dataset(folder).splits["train"][0].shape[1:] == (1, 8, 8)
+    for dataset_id in (rubbish, hostile):
+        ended = yard.wait_for_ingest(dataset_id)
+        assert ended.status == "rejected"
+        assert [p for p in ended.problems if p["severity"] == "error"]
+    wait_for(lambda: not yard.blobs.keys("uploads"), 5, "the uploads' deletion")
+    kept = {key.split("/")[1] for key in yard.blobs.keys("datasets")}
+    assert kept == {good}
+    assert not list((yard.settings.home / "scratch").iterdir())
+    with yard.database.write() as session:
+        row = datasets.get_dataset(session, yard.owner(), good)
+        freed = datasets.delete_dataset(session, row)
+    assert freed == garbage.collect(yard.database, yard.blobs)
+    assert not yard.blobs.keys("datasets")
+
+
+def test_a_worker_that_dies_during_an_ingest_is_followed_by_another(yard: Yard) -> None:
+    worker = yard.start_worker("ingest")
+    for child in worker.descendants():
+        os.kill(child.pid, signal.SIGSTOP)  # the fork server: no scan can begin
+    dataset_id = yard.upload(squares_npz(64))
+    assert yard.doorbell.send_ingest(dataset_id)
+    wait_for(lambda: yard.dataset(dataset_id).attempt == 1, 10, "the first claim")
+    for child in worker.descendants():
+        os.kill(child.pid, signal.SIGKILL)
+    worker.process.kill()
+    worker.process.wait()
+    yard.start_worker("ingest")
+    ended = yard.wait_for_ingest(dataset_id)
+    assert (ended.status, ended.attempt) == ("ready", 2)
+    assert not list((yard.settings.home / "scratch").iterdir())
