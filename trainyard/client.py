@@ -126,6 +126,8 @@ class Client:
             try:
                 for event in self._connect(f"/v1/jobs/{job_id}/events", headers):
                     last_id = event.id or last_id
+                    if event.data == "":  # only says how long to wait before reconnecting
+                        continue
                     yield event.event, event.json()
                     if event.event == "end":
                         return
