@@ -63,7 +63,8 @@ class Run:
         self.steps_per_epoch = -(-self.num_used // self.step_size)
         self.num_steps = training.epochs * self.steps_per_epoch
         self.interval = training.report_interval(self.num_steps)
-        self.window = Accumulator(training, self.interval, device)
+        capacity = min(self.interval, self.steps_per_epoch)
+        self.window = Accumulator(training, capacity, device)
         self.position = Position()
         self.best_weights: bytes | None = None
         self.gradient_norm: Tensor | None = None
