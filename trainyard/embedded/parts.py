@@ -29,6 +29,7 @@ class Part:
     order: int
     environment: dict[str, str] = field(default_factory=dict)
     stop_seconds: int = 10
+    start_seconds: int = 4  # one that ends sooner counts as not started
 
 
 def broker_socket(home: Path) -> Path:
@@ -71,7 +72,7 @@ def broker_part(home: Path, socket: Path) -> Part:
         "daemonize": "no",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return Part("broker", [broker_binary(), *words], order=1)
+    return Part("broker", [broker_binary(), *words], order=1, start_seconds=1)
 
 
 def api_part(settings: Settings) -> Part:
@@ -123,7 +124,7 @@ def supervisord_config(parts: list[Part], home: Path) -> str:
         "stdout_logfile": "/dev/fd/1",
         "stdout_logfile_maxbytes": "0",
     }
-    announcer = Part("announcer", _python("trainyard.embedded.announcer"), order=0)
+    announcer = Part("announcer", _python("trainyard.embedded.announcer"), order=0, start_seconds=1)
     config["eventlistener:announcer"] = {
         **_program(announcer, home),
         "events": "PROCESS_STATE_EXITED,PROCESS_STATE_RUNNING,PROCESS_STATE_FATAL",
@@ -145,7 +146,7 @@ def _program(part: Part, home: Path) -> dict[str, str]:
         "command": quoted.replace("%", "%%"),
         "priority": str(part.order),
         "environment": environment,
-        "startsecs": "1",
+        "startsecs": str(part.start_seconds),
         "startretries": "10",
         "stopwaitsecs": str(part.stop_seconds),
         "killasgroup": "true",
