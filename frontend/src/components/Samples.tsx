@@ -101,7 +101,7 @@ function useSamples(
       samplesQuery(dataset.id, { split, className: name, limit: each }),
     ),
     combine: (results) => ({
-      items: interleave(results.map((result) => result.data?.items ?? [])),
+      items: interleave(results.map((result) => result.data?.items ?? [])).slice(0, limit),
       more: results.some((result) => result.data?.next_cursor != null),
       error: results.find((result) => result.error)?.error ?? null,
       loading: results.some((result) => result.isFetching),

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { tidySpec } from './tidySpec'
 
 const DEFAULTS = new Map([
-  ['conv2d', { inputs: null, name: null, activation: null, stride: 1, dilation: [1, 1] }],
+  ['conv2d', { inputs: null, name: null, activation: null, stride: [1, 1], dilation: [1, 1] }],
   ['relu', { inputs: null, name: null }],
   ['batch_norm2d', { inputs: null, name: null, momentum: 0.1 }],
 ])

@@ -48,7 +48,13 @@ function withoutNulls(value: Spec): Spec {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null))
 }
 
-const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
+const same = (a: unknown, b: unknown) => JSON.stringify(single(a)) === JSON.stringify(single(b))
+
+/** `[1, 1]` as 1: a size given once is meant for every axis. */
+function single(value: unknown): unknown {
+  if (!Array.isArray(value) || value.length === 0) return value
+  return value.every((item) => item === value[0]) ? (value[0] as unknown) : value
+}
 
 const isRecord = (value: unknown): value is Spec =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
