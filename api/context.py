@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 from obstore.exceptions import BaseError as StoreError
@@ -16,12 +17,14 @@ from api.figures import Figures
 from api.limits import RateLimit
 from api.models.process import ModelProcess
 from trainyard.events import Listener, Waker
-from trainyard.queue import Doorbell
 from trainyard.settings import Settings
 from trainyard.store import garbage
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database, open_database
 from trainyard.store.usage import jobs_by_status
+
+if TYPE_CHECKING:
+    from trainyard.queue import Doorbell
 
 logger = logging.getLogger(__name__)
 _UPLOAD_ABANDONED_SECONDS = 24 * 3600.0
@@ -38,10 +41,21 @@ class Context:
         self.model_process = ModelProcess(settings.max_picture_pixels)
         self.waker = Waker(settings)
         self.listener = Listener(settings)
-        self.doorbell = Doorbell(settings)
+        self._doorbell: Doorbell | None = None
+        self._making_doorbell = threading.Lock()
         self.model_files = FileCache(self.cache_folder / "models")
         self.figures = Figures(self._count_jobs)
         self._last_use: dict[str, float] = {}
+
+    @property
+    def doorbell(self) -> Doorbell:
+        """The broker's. Celery takes 0.3 s to import, so this is made beside the start."""
+        with self._making_doorbell:
+            if self._doorbell is None:
+                from trainyard.queue import Doorbell
+
+                self._doorbell = Doorbell(self.settings)
+            return self._doorbell
 
     @property
     def upload_folder(self) -> Path:
@@ -74,6 +88,7 @@ class Context:
 
     def start(self) -> None:
         """Clear what a crash left of uploads; what is a day old belongs to nobody any more."""
+        threading.Thread(target=lambda: self.doorbell, daemon=True).start()
         self.upload_folder.mkdir(parents=True, exist_ok=True)
         for left in self.upload_folder.iterdir():
             if left.stat().st_mtime < time.time() - _UPLOAD_ABANDONED_SECONDS:
@@ -83,7 +98,8 @@ class Context:
         """End connections and processes."""
         await self.listener.close()
         self.model_process.close()
-        self.doorbell.close()
+        if self._doorbell is not None:
+            self._doorbell.close()
         self.waker.close()
         self.database.dispose()
 

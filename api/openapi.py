@@ -41,7 +41,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     for name in _NOT_OURS:
         schemas.pop(name, None)
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema(
-        mode="serialization", ref_template="#/components/schemas/{model}"
+        mode="validation", ref_template="#/components/schemas/{model}"
     )
     schemas |= schemas["ProblemDetails"].pop("$defs", {})
     for path, item in openapi["paths"].items():

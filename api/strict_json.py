@@ -71,7 +71,7 @@ def _check(value: Any) -> None:
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while waiting:
         place, item = waiting.pop()
-        if len(place) > MAX_DEPTH:
+        if len(place) >= MAX_DEPTH and isinstance(item, dict | list):
             raise BadRequest(f"The body is nested deeper than {MAX_DEPTH} levels.")
         if isinstance(item, str) and not _can_be_kept(item):
             mistakes.append(Mistake(pointer(place), "holds a NUL or half a surrogate pair"))

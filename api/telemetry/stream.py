@@ -25,7 +25,7 @@ async def story(context: Context, job_id: str, after: int) -> AsyncIterator[Serv
     """Events after this one, up to the `end`."""
     async with context.listener.subscribe(job_id) as bell:
         # Tells at once that the stream stands, also where there is nothing to say yet.
-        yield ServerSentEvent(comment="the story of this job", retry=1000)
+        yield ServerSentEvent(comment="the story of this job")
         while True:
             rows, is_over = await run_in_threadpool(_read, context, job_id, after)
             for row in rows:
