@@ -93,7 +93,7 @@ export interface paths {
         };
         /**
          * List Datasets
-         * @description Datasets, newest first.
+         * @description Datasets, newest first unless sorted otherwise.
          */
         get: operations["list_datasets"];
         put?: never;
@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Get Dataset
-         * @description One dataset, by its id or its name.
+         * @description One dataset.
          */
         get: operations["get_dataset"];
         put?: never;
@@ -181,7 +181,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Jobs.
+         * @description Jobs, newest first unless sorted otherwise.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -212,7 +212,7 @@ export interface paths {
         post?: never;
         /**
          * Delete Job
-         * @description Delete a job and everything of it.
+         * @description Delete a job and everything of it; 409 while a worker has it.
          */
         delete: operations["delete_job"];
         options?: never;
@@ -1016,12 +1016,14 @@ export interface components {
              */
             status: "ok";
         };
-        /** Held */
-        Held: {
-            /** Count */
-            count: number;
-            /** Size Bytes */
-            size_bytes: number;
+        /** HeldBytes */
+        HeldBytes: {
+            /** Artifacts */
+            artifacts: number;
+            /** Checkpoints */
+            checkpoints: number;
+            /** Datasets */
+            datasets: number;
         };
         /**
          * Job
@@ -1176,7 +1178,7 @@ export interface components {
         };
         /**
          * JobPatch
-         * @description What may be changed of a job; what is absent stays.
+         * @description What may be changed of a job; what is absent or null stays.
          */
         JobPatch: {
             /** Name */
@@ -1263,7 +1265,7 @@ export interface components {
         };
         /**
          * KeyList
-         * @description Keys, newest first.
+         * @description Keys, oldest first.
          */
         KeyList: {
             /** Items */
@@ -1384,8 +1386,11 @@ export interface components {
             id: string;
             /** Is Admin */
             is_admin: boolean;
-            /** Key */
-            key: string;
+            /**
+             * Key
+             * @description Null where a repeat with the same Idempotency-Key is answered.
+             */
+            key: string | null;
             /** Last Used At */
             last_used_at: string | null;
             /** Name */
@@ -1644,17 +1649,10 @@ export interface components {
          * @description Who is logged in.
          */
         SessionInfo: {
-            /**
-             * Expires At
-             * @description When the cookie ends; null with a key.
-             */
-            expires_at: string | null;
             /** Is Admin */
             is_admin: boolean;
             /** Key Id */
             key_id: string;
-            /** Key Name */
-            key_name: string;
             /** Owner */
             owner: string;
         };
@@ -1667,21 +1665,29 @@ export interface components {
         };
         /**
          * Usage
-         * @description What the caller holds in this service.
+         * @description What the caller's owner holds, and the limits.
          */
         Usage: {
-            artifacts: components["schemas"]["Held"];
-            checkpoints: components["schemas"]["Held"];
-            datasets: components["schemas"]["Held"];
+            bytes: components["schemas"]["HeldBytes"];
+            /** Datasets */
+            datasets: number;
             /** Jobs */
-            jobs: {
+            jobs: number;
+            /** Jobs By Status */
+            jobs_by_status: {
                 [key: string]: number;
             };
+            limits: components["schemas"]["UsageLimits"];
+        };
+        /** UsageLimits */
+        UsageLimits: {
             /**
              * Max Jobs
-             * @description Queued and running, at most.
+             * @description Queued and running.
              */
             max_jobs: number;
+            /** Max Requests Per Minute */
+            max_requests_per_minute: number;
             /** Max Upload Bytes */
             max_upload_bytes: number;
         };
@@ -1887,6 +1893,11 @@ export interface operations {
     list_datasets: {
         parameters: {
             query?: {
+                /** @description One of these */
+                status?: components["schemas"]["DatasetStatus"][] | null;
+                /** @description In the name */
+                q?: string | null;
+                sort?: "created_at" | "-created_at" | "name" | "-name";
                 /** @description How many items at most */
                 limit?: number;
                 /** @description `next_cursor` of the answer before */
@@ -1948,7 +1959,10 @@ export interface operations {
     create_dataset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes a repeat answer the first result */
+                "idempotency-key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2299,6 +2313,13 @@ export interface operations {
                     "image/png": unknown;
                 };
             };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description No key, or an unknown one */
             401: {
                 headers: {
@@ -2365,7 +2386,7 @@ export interface operations {
                 q?: string | null;
                 /** @description Id or name */
                 dataset?: string | null;
-                sort?: "created_at" | "-created_at";
+                sort?: "created_at" | "-created_at" | "name" | "-name" | "priority" | "-priority" | "status" | "-status";
                 /** @description How many items at most */
                 limit?: number;
                 /** @description `next_cursor` of the answer before */
@@ -3016,9 +3037,11 @@ export interface operations {
     stream_events: {
         parameters: {
             query?: {
+                /** @description As Last-Event-ID */
                 after?: number | null;
             };
             header?: {
+                /** @description Goes before `after` */
                 "last-event-id"?: string | null;
             };
             path: {
@@ -3095,6 +3118,7 @@ export interface operations {
                 q?: string | null;
                 /** @description How many items at most */
                 limit?: number;
+                /** @description Goes before `after` */
                 cursor?: string | null;
             };
             header?: never;
@@ -3298,6 +3322,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description The range lies outside of the file */
             416: {
                 headers: {
@@ -3318,6 +3351,15 @@ export interface operations {
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3743,7 +3785,10 @@ export interface operations {
     create_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes a repeat answer the first result */
+                "idempotency-key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };

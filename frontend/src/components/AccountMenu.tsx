@@ -28,9 +28,7 @@ export function AccountMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         {session && (
-          <Menu.Label>
-            {session.owner} · key “{session.key_name}”
-          </Menu.Label>
+          <Menu.Label>{session.is_admin ? `${session.owner}, administrator` : session.owner}</Menu.Label>
         )}
         <Menu.Item component="a" href="/docs" leftSection={<BookOpen size={16} />}>
           API reference
