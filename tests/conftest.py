@@ -14,9 +14,16 @@ from trainyard.store.database import Database, migrate
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """One PostgreSQL server for the session."""
-    with running_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server for the session.
+
+    Not below pytest's folder: each new pytest closes that to other users, and started by root
+    the server runs as another one.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="ty-") as folder,
+        running_postgres(Path(folder) / "data") as server,
+    ):
         yield server
 
 

@@ -60,7 +60,7 @@ class Supervisor:
         self._last_lines: deque[str] = deque(maxlen=5)
         self._oom_kills = count_oom_kills()
         self._lost = self._stop_asked = False
-        self._pause_asked = False
+        self._cancel_asked = self._pause_asked = False
         self._kill_at: float | None = None
         self._child: Child | None = None
         self._keeper = Keeper(context, claim.lease, self._on_request, self._on_lost)
@@ -72,7 +72,7 @@ class Supervisor:
             start = self._start_message()
         except Exception as error:  # the edge of the task: whatever the store answers
             log.exception("%s could not be prepared", self._claim.id)
-            return self._crashed(_unprepared(error))
+            return self._give_back(_unprepared(error))
         self._context.waker.wake(self._claim.id)
         self._child = Child("worker.trainer", name=self._claim.id)
         self._context.activity.trainer_pid = self._child.pid
@@ -96,9 +96,10 @@ class Supervisor:
     # What is asked of us, on the keeper's thread.
 
     def _on_request(self, status: JobStatus) -> None:
-        if status is JobStatus.CANCELLING and self._child is not None:
-            self._child.kill()  # nothing of it is needed any more
+        self._cancel_asked = status is JobStatus.CANCELLING
         self._pause_asked = status is JobStatus.PAUSING
+        if self._cancel_asked and self._child is not None:
+            self._child.kill()  # nothing of it is needed any more
 
     def _on_lost(self) -> None:
         self._lost = True
@@ -185,6 +186,8 @@ class Supervisor:
     def _ask_to_stop_if_due(self, child: Child) -> None:
         if self._lost:
             raise LeaseLost(self._claim.lease)
+        if self._cancel_asked:  # also where it came before the child was there
+            child.kill()
         moment = time.monotonic()
         if not self._stop_asked and (self._pause_asked or self._context.stopping.is_set()):
             self._stop_asked, self._kill_at = True, moment + _GRACE_SECONDS
@@ -212,12 +215,12 @@ class Supervisor:
                 return self._give_back(None)
 
     def _settle_without_outcome(self, exit_code: int | None) -> None:
-        if self._stop_asked:  # killed by us: it goes on from the last checkpoint
+        if self._stop_asked or self._cancel_asked:  # killed by us
             return self._give_back(None)
         death = explain(exit_code, self._last_lines, count_oom_kills() - self._oom_kills)
         self._reporting.log("error", death.reason["message"])
         self._reporting.flush()
-        return self._crashed(death.reason) if death.retry else self._fail(death.reason)
+        return self._give_back(death.reason) if death.retry else self._fail(death.reason)
 
     def _store_onnx(self, blobs: tuple[bytes, ...]) -> None:
         for data in blobs:
@@ -243,9 +246,6 @@ class Supervisor:
     def _fail(self, why: Reason) -> None:
         with self._context.database.write() as session:
             finish_job(session, self._claim.lease, JobStatus.FAILED, why=why)
-
-    def _crashed(self, why: Reason) -> None:
-        self._give_back(why)
 
     def _give_back(self, crash: Reason | None) -> None:
         not_before = now() + _RETRY_DELAY if crash else None

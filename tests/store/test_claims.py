@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from multiprocessing import get_context
 
 import pytest
 from sqlalchemy import select, update
@@ -17,6 +19,7 @@ from tests.store.samples import (
     queued_job,
     reload,
 )
+from tests.support.servers import opened
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import claims, events, jobs
 from trainyard.store.checkpoints import list_checkpoints, put_checkpoint
@@ -100,6 +103,30 @@ def test_many_threads_claim_each_job_once(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert len(claimed) == 20
+    assert set(claimed) == made
+
+
+def claim_all(url: str, worker_id: str) -> list[str]:
+    """What one process claims until nothing is left."""
+    claimed = []
+    with opened(url) as database:
+        while True:
+            with database.write() as session:
+                got = claims.claim_job(session, worker_id, "host", LEASE)
+            if got is None:
+                return claimed
+            claimed.append(got.id)
+
+
+def test_many_processes_claim_each_job_once(database_url: str) -> None:
+    with opened(database_url) as database, database.write() as session:
+        owner_id = add_owner(session)
+        dataset = add_ready_dataset(session, owner_id)
+        made = {add_job(session, owner_id, dataset).id for _ in range(30)}
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(claim_all, database_url, f"w{n}") for n in range(3)]
+        claimed = [job_id for future in futures for job_id in future.result()]
+    assert len(claimed) == 30
     assert set(claimed) == made
 
 

@@ -72,6 +72,8 @@ def test_a_cancelled_job_ends_within_two_seconds_and_its_trainer_with_it(shared:
     wait_for(lambda: gone([trainer]), 2, "the trainer's end")
     assert job.reason is not None
     assert job.reason["code"] == "cancelled_by_user"
+    assert job.num_crashes == 0
+    assert not [e.message for e in shared.events(job_id) if e.level == "error"]
     assert shared.events(job_id)[-1].data["status"] == "cancelled"
 
 

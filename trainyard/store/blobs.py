@@ -178,8 +178,8 @@ class Blobs:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def keys(self, prefix: str) -> list[str]:
-        """Every key below a prefix (a prefix ends at a slash)."""
-        return [key for key, _ in self._objects(prefix)]
+        """Every key below a prefix, sorted (a prefix ends at a slash)."""
+        return sorted(key for key, _ in self._objects(prefix))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all below a prefix, and the object of that very key; returns bytes freed."""

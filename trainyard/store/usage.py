@@ -44,5 +44,5 @@ def jobs_by_status(session: Session, owner_id: str | None = None) -> dict[str, i
     query = select(Job.status, func.count()).group_by(Job.status)
     if owner_id is not None:
         query = query.where(Job.owner_id == owner_id)
-    found: dict[str, int] = {status: count for status, count in session.execute(query)}
+    found: dict[str, int] = {name: int(count) for name, count in session.execute(query)}
     return {status.value: found.get(status.value, 0) for status in JobStatus}
