@@ -23,7 +23,7 @@ from trainyard.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 METHODS = {"get", "post", "put", "patch", "delete"}
-EXAMPLES = 12  # a call; the whole run stays under a minute on two cores
+EXAMPLES = 8  # a call and mode; the whole run stays under a minute on two cores
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -111,7 +111,7 @@ def test_the_api_keeps_its_document_whatever_it_is_asked(
             continue
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             called += _call(owner, operation, mode, settings)
-    assert called > 300
+    assert called > 200
 
 
 def _call(owner: Owner, operation: Any, mode: GenerationMode, settings: Any) -> int:
