@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: both databases from migrations, a real broker."""
+"""Fixtures that many tests share: both databases from migrations, a broker, a whole service."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import Broker, Postgres, opened, running_broker, running_postgres
+from tests.support.service import Service, running_service
 from trainyard.store.database import Database, migrate
 
 
@@ -67,4 +68,11 @@ def broker() -> Iterator[Broker]:
         tempfile.TemporaryDirectory(prefix="ty-") as folder,  # a short path, for the socket
         running_broker(Path(folder)) as running,
     ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The embedded service, as ``make run`` starts it; mark its tests ``xdist_group("service")``."""
+    with running_service(tmp_path_factory.mktemp("service") / "home") as running:
         yield running

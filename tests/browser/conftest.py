@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.support.needs import chromium_path
-from tests.support.service import Service, running_service
+from tests.support.service import Service
 
 SIZE = 16
 PICTURES_A_CLASS = 320
@@ -27,12 +27,6 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 WIDE = {"width": 1280, "height": 800}
-
-
-@pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running_service(tmp_path_factory.mktemp("service") / "home") as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

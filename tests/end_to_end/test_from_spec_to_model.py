@@ -16,6 +16,8 @@ from tests.support.service import Service
 from trainyard.client import ApiError, Client
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.xdist_group("service")
+
 SAMPLE = ROOT / "examples" / "data" / "fashion_sample.npz"
 
 

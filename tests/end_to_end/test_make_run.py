@@ -14,19 +14,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.service import free_port, running_service
+from tests.support.service import Service, free_port, running_service, wait_until_ready
+
+pytestmark = pytest.mark.xdist_group("make-run")
 
 
-def processes_of(home: Path) -> list[psutil.Process]:
-    """Every living process that was started with this home in its environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("TRAINYARD_HOME") == str(home) and process.is_running():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [p for p in found if p.pid != os.getpid() and p.status() != psutil.STATUS_ZOMBIE]
+def parts_of(service: Service) -> list[psutil.Process]:
+    """Every living process below the service's own."""
+    return psutil.Process(service.process.pid).children(recursive=True)
+
+
+def the_part(service: Service, word: str) -> psutil.Process:
+    """The part whose command line holds the word, the one that supervisord started itself."""
+    parts = psutil.Process(service.process.pid).children()
+    (found,) = (part for part in parts if any(word in other for other in part.cmdline()))
+    return found
+
+
+def living(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
@@ -55,8 +61,10 @@ def test_first_start_trains_the_example_and_says_where_the_model_is(home):
         with service.client() as client:
             (job,) = client.call("GET", "/v1/jobs")["items"]
         assert job["status"] == "succeeded"
+        parts = parts_of(service)
+        assert len(parts) > 4
     assert (home / "key").stat().st_mode & 0o777 == 0o600
-    assert processes_of(home) == []
+    assert living(parts) == []
 
 
 def test_second_start_keeps_everything_and_trains_no_second_example(home):
@@ -64,32 +72,28 @@ def test_second_start_keeps_everything_and_trains_no_second_example(home):
         assert eventually(lambda: service.output.read_text().count("Trainyard is ready") == 2)
         with service.client() as client:
             assert len(client.call("GET", "/v1/jobs")["items"]) == 1
-    assert processes_of(home) == []
 
 
 def test_a_crashed_part_is_restarted_and_said(home):
     with running_service(home) as service:
-        for part, needle in (("worker-cpu", "-Q"), ("api", "uvicorn"), ("broker", "valkey")):
-            victims = [p for p in processes_of(home) if any(needle in w for w in p.cmdline())]
-            victims = [p for p in victims if part != "worker-cpu" or "train" in p.cmdline()]
-            assert victims, f"no process of {part}"
+        for part, word in (("worker-cpu", "worker-cpu@"), ("api", "uvicorn"), ("broker", "valkey")):
             before = service.output.read_text().count(f"{part} is running again")
-            for victim in victims:
-                victim.kill()
+            the_part(service, word).kill()
             assert eventually(
                 lambda part=part, before=before: (
                     service.output.read_text().count(f"{part} is running again") > before
                 )
             ), service.output.read_text()
             assert f"{part} stopped unexpectedly" in service.output.read_text()
-    assert processes_of(home) == []
+        wait_until_ready(service.url, service.process, service.output)
 
 
 def test_death_of_the_launcher_itself_leaves_no_process(home):
     with running_service(home) as service:
+        parts = parts_of(service)
         service.process.kill()
         service.process.wait()
-        assert eventually(lambda: processes_of(home) == []), processes_of(home)
+        assert eventually(lambda: living(parts) == []), living(parts)
 
 
 def test_a_port_in_use_is_a_clear_error(tmp_path):
@@ -112,9 +116,10 @@ def test_a_second_start_on_the_same_home_is_a_clear_error(home):
 
 def test_sigterm_ends_it_like_ctrl_c(home):
     with running_service(home) as service:
+        parts = parts_of(service)
         service.process.send_signal(signal.SIGTERM)
         service.process.wait(timeout=40)
-    assert processes_of(home) == []
+    assert living(parts) == []
 
 
 def _launch(home: Path, port: int) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.service import Service, running_service
 
+pytestmark = pytest.mark.xdist_group("make-run")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
