@@ -73,6 +73,6 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The embedded service, as ``make run`` starts it; mark its tests ``xdist_group("service")``."""
+    """The embedded service, as ``make run`` starts it; for tests of ``xdist_group("service")``."""
     with running_service(tmp_path_factory.mktemp("service") / "home") as running:
         yield running
