@@ -62,6 +62,26 @@ def require_rank(shape: Shape, rank: int) -> None:
     )
 
 
+def sample_axis(shape: Shape, dim: int, field: str = "dim") -> int:
+    """The place in ``shape`` of the axis ``dim``, which counts the batch axis as 0, as in torch.
+
+    Raises:
+        ShapeError: there is no such axis, or it is the batch axis; ``field`` is to blame.
+
+    >>> sample_axis((3, 32, 32), 1), sample_axis((3, 32, 32), -1)
+    (0, 2)
+    """
+    rank = len(shape) + 1
+    if dim == 0 or not -rank < dim < rank:
+        raise ShapeError(
+            f"axis {dim} is no axis of the {shape_text(shape)} input",
+            expected=f"an axis from 1 to {rank - 1}, or -{rank - 1} to -1",
+            received=str(dim),
+            field=field,
+        )
+    return dim % rank - 1
+
+
 def conv_output_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
     """Length of one spatial axis after a convolution; below 1 when the kernel does not fit.
 

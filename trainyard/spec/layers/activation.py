@@ -1,37 +1,19 @@
-"""Activations: functions of each value by itself, and softmax. Names and defaults are torch's."""
+"""Activations: functions of each value by itself. Names and defaults are torch's."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from trainyard.spec.component import OneOf
-from trainyard.spec.fields import Axis, Number, PositiveNumber, Size
-from trainyard.spec.layers.base import LAYERS, Activation, Layer
+from trainyard.spec.fields import Number, PositiveNumber, Size
+from trainyard.spec.layers.base import LAYERS, Activation, PlainActivation
 from trainyard.spec.shapes import Shape, ShapeError, shape_text
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class _Plain(Activation):
-    """An activation whose fields are the arguments of the torch module ``torch_name``."""
-
-    torch_name: ClassVar[str]
-    example_shapes = (((2, 5, 5),),)
-
-    def build(self, *shapes: Shape) -> nn.Module:
-        from torch import nn
-
-        module: nn.Module = getattr(nn, self.torch_name)(
-            **self.model_dump(exclude={"type", "name", "inputs"})
-        )
-        return module
-
-
 @LAYERS.register
-class Relu(_Plain):
+class Relu(PlainActivation):
     """max(0, x). As torch.nn.ReLU."""
 
     torch_name = "ReLU"
@@ -40,7 +22,7 @@ class Relu(_Plain):
 
 
 @LAYERS.register
-class LeakyRelu(_Plain):
+class LeakyRelu(PlainActivation):
     """x where x ≥ 0, else negative_slope · x. As torch.nn.LeakyReLU."""
 
     torch_name = "LeakyReLU"
@@ -83,7 +65,7 @@ class PRelu(Activation):
 
 
 @LAYERS.register
-class Elu(_Plain):
+class Elu(PlainActivation):
     """x where x > 0, else alpha · (exp(x) - 1). As torch.nn.ELU."""
 
     torch_name = "ELU"
@@ -94,7 +76,7 @@ class Elu(_Plain):
 
 
 @LAYERS.register
-class Selu(_Plain):
+class Selu(PlainActivation):
     """Scaled ELU that keeps mean 0 and variance 1 (Klambauer et al. 2017). As torch.nn.SELU."""
 
     torch_name = "SELU"
@@ -103,7 +85,7 @@ class Selu(_Plain):
 
 
 @LAYERS.register
-class Celu(_Plain):
+class Celu(PlainActivation):
     """max(0, x) + min(0, alpha · (exp(x / alpha) - 1)). As torch.nn.CELU."""
 
     torch_name = "CELU"
@@ -114,7 +96,7 @@ class Celu(_Plain):
 
 
 @LAYERS.register
-class Gelu(_Plain):
+class Gelu(PlainActivation):
     """x · Φ(x), Φ being the normal distribution's function. As torch.nn.GELU."""
 
     torch_name = "GELU"
@@ -125,7 +107,7 @@ class Gelu(_Plain):
 
 
 @LAYERS.register
-class Silu(_Plain):
+class Silu(PlainActivation):
     """x · sigmoid(x), also called swish. As torch.nn.SiLU."""
 
     torch_name = "SiLU"
@@ -134,7 +116,7 @@ class Silu(_Plain):
 
 
 @LAYERS.register
-class Mish(_Plain):
+class Mish(PlainActivation):
     """x · tanh(softplus(x)). As torch.nn.Mish."""
 
     torch_name = "Mish"
@@ -143,7 +125,7 @@ class Mish(_Plain):
 
 
 @LAYERS.register
-class Sigmoid(_Plain):
+class Sigmoid(PlainActivation):
     """1 / (1 + exp(-x)). As torch.nn.Sigmoid."""
 
     torch_name = "Sigmoid"
@@ -152,7 +134,7 @@ class Sigmoid(_Plain):
 
 
 @LAYERS.register
-class LogSigmoid(_Plain):
+class LogSigmoid(PlainActivation):
     """log(1 / (1 + exp(-x))). As torch.nn.LogSigmoid."""
 
     torch_name = "LogSigmoid"
@@ -161,7 +143,7 @@ class LogSigmoid(_Plain):
 
 
 @LAYERS.register
-class Tanh(_Plain):
+class Tanh(PlainActivation):
     """Hyperbolic tangent. As torch.nn.Tanh."""
 
     torch_name = "Tanh"
@@ -170,62 +152,7 @@ class Tanh(_Plain):
 
 
 @LAYERS.register
-class Hardswish(_Plain):
-    """x · min(max(x + 3, 0), 6) / 6. As torch.nn.Hardswish."""
-
-    torch_name = "Hardswish"
-    type: Literal["hardswish"] = "hardswish"
-    examples = ({"type": "hardswish"},)
-
-
-@LAYERS.register
-class Hardsigmoid(_Plain):
-    """min(max(x + 3, 0), 6) / 6. As torch.nn.Hardsigmoid."""
-
-    torch_name = "Hardsigmoid"
-    type: Literal["hardsigmoid"] = "hardsigmoid"
-    examples = ({"type": "hardsigmoid"},)
-
-
-@LAYERS.register
-class Hardtanh(Activation):
-    """x held between min_val and max_val. As torch.nn.Hardtanh."""
-
-    type: Literal["hardtanh"] = "hardtanh"
-    min_val: Number = -1.0
-    """Least output."""
-    max_val: Number = 1.0
-    """Greatest output."""
-    examples = ({"type": "hardtanh"}, {"type": "hardtanh", "min_val": 0.0, "max_val": 4.0})
-    example_shapes = (((2, 5, 5),),)
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        if self.max_val <= self.min_val:
-            raise ShapeError(
-                f"bounds {self.min_val} to {self.max_val} are no range for the input",
-                expected=f"more than {self.min_val}",
-                received=str(self.max_val),
-                field="max_val",
-            )
-        return shapes[0]
-
-    def build(self, *shapes: Shape) -> nn.Module:
-        from torch import nn
-
-        return nn.Hardtanh(self.min_val, self.max_val)
-
-
-@LAYERS.register
-class Relu6(_Plain):
-    """min(max(0, x), 6). As torch.nn.ReLU6."""
-
-    torch_name = "ReLU6"
-    type: Literal["relu6"] = "relu6"
-    examples = ({"type": "relu6"},)
-
-
-@LAYERS.register
-class Softplus(_Plain):
+class Softplus(PlainActivation):
     """log(1 + exp(beta · x)) / beta, the line itself above `threshold`. As torch.nn.Softplus."""
 
     torch_name = "Softplus"
@@ -238,100 +165,9 @@ class Softplus(_Plain):
 
 
 @LAYERS.register
-class Softsign(_Plain):
-    """x / (1 + |x|). As torch.nn.Softsign."""
-
-    torch_name = "Softsign"
-    type: Literal["softsign"] = "softsign"
-    examples = ({"type": "softsign"},)
-
-
-@LAYERS.register
-class Softshrink(_Plain):
-    """x moved by `lambd` towards zero, and zero within it. As torch.nn.Softshrink."""
-
-    torch_name = "Softshrink"
-    type: Literal["softshrink"] = "softshrink"
-    lambd: Annotated[Number, Field(ge=0)] = 0.5
-    """Width of the dead zone on either side."""
-    examples = ({"type": "softshrink"},)
-
-
-@LAYERS.register
-class Hardshrink(_Plain):
-    """x where |x| > lambd, else 0. As torch.nn.Hardshrink."""
-
-    torch_name = "Hardshrink"
-    type: Literal["hardshrink"] = "hardshrink"
-    lambd: Number = 0.5
-    """Width of the dead zone on either side."""
-    examples = ({"type": "hardshrink"},)
-
-
-@LAYERS.register
-class Tanhshrink(_Plain):
-    """x - tanh(x). As torch.nn.Tanhshrink."""
-
-    torch_name = "Tanhshrink"
-    type: Literal["tanhshrink"] = "tanhshrink"
-    examples = ({"type": "tanhshrink"},)
-
-
-@LAYERS.register
-class Identity(_Plain):
+class Identity(PlainActivation):
     """The input itself. As torch.nn.Identity."""
 
     torch_name = "Identity"
     type: Literal["identity"] = "identity"
     examples = ({"type": "identity"},)
-
-
-class _AlongAxis(_Plain):
-    """An activation over one axis."""
-
-    dim: Axis = 1
-    """Axis that the values are taken along, the batch axis being 0 as in torch; -1 is the last."""
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        rank = len(shapes[0]) + 1
-        if self.dim == 0 or not -rank < self.dim < rank:
-            raise ShapeError(
-                f"over axis {self.dim} does not fit the {shape_text(shapes[0])} input",
-                expected=f"an axis from 1 to {rank - 1}, or -{rank - 1} to -1",
-                received=str(self.dim),
-                field="dim",
-            )
-        return shapes[0]
-
-
-@LAYERS.register
-class Softmax(_AlongAxis):
-    """exp(x) / sum(exp(x)) over the channels or classes. As torch.nn.Softmax(dim=1)."""
-
-    torch_name = "Softmax"
-    type: Literal["softmax"] = "softmax"
-    examples: ClassVar[tuple[dict[str, Any], ...]] = (
-        {"type": "softmax"},
-        {"type": "softmax", "dim": -1},
-    )
-
-
-@LAYERS.register
-class LogSoftmax(_AlongAxis):
-    """log(exp(x) / sum(exp(x))) over the channels or classes. As torch.nn.LogSoftmax(dim=1)."""
-
-    torch_name = "LogSoftmax"
-    type: Literal["log_softmax"] = "log_softmax"
-    examples: ClassVar[tuple[dict[str, Any], ...]] = (
-        {"type": "log_softmax"},
-        {"type": "log_softmax", "dim": 2},
-    )
-
-
-class WithActivation(Layer):
-    """A layer with the short form `activation` for the activation layer after it."""
-
-    activation: (
-        Annotated[Activation, OneOf(LAYERS, Activation, "activation", by_name=True)] | None
-    ) = None
-    """Short form for the activation layer after this one: its name, or an object with `type`."""

@@ -39,6 +39,8 @@ Absent: the layer before it in the list."""
     # Input shapes that the examples are run with, one tuple of shapes for each example; the last
     # serves all examples that follow it.
     example_shapes: ClassVar[tuple[tuple[Shape, ...], ...]] = ()
+    # Whether inputs are indices, whole numbers from 0, rather than measured values.
+    takes_indices: ClassVar[bool] = False
 
     @classmethod
     def cases(cls) -> list[tuple[dict[str, Any], tuple[Shape, ...]]]:
@@ -83,6 +85,21 @@ class Elementwise(Layer):
 
 class Activation(Elementwise):
     """A layer that may also stand in the `activation` of another."""
+
+
+class PlainActivation(Activation):
+    """An activation whose fields are the arguments of the torch module ``torch_name``."""
+
+    torch_name: ClassVar[str]
+    example_shapes = (((2, 5, 5),),)
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        from torch import nn
+
+        module: nn.Module = getattr(nn, self.torch_name)(
+            **self.model_dump(exclude={"type", "name", "inputs"})
+        )
+        return module
 
 
 LAYERS: Family[Layer] = Family("layer")

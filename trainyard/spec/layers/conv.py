@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from trainyard.spec.fields import ConvPad1d, ConvPad2d, Count, Pair, Single, Size
-from trainyard.spec.layers.activation import WithActivation
+from trainyard.spec.fields import ConvPad1d, ConvPad2d, ConvPad3d, Count, Pair, Single, Size, Triple
 from trainyard.spec.layers.base import LAYERS
+from trainyard.spec.layers.weighted import WithWeights
 from trainyard.spec.shapes import (
     Padding,
     Shape,
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class _Conv(WithActivation):
-    """What convolutions of every rank share; ``rank`` counts the spatial axes."""
+class ConvBase(WithWeights):
+    """What convolutions of every rank and kind share; ``rank`` counts the spatial axes.
+
+    ``filters`` and ``num_groups`` tell what the kinds differ in.
+    """
 
     rank: ClassVar[int]
     kernel_size: tuple[int, ...]
@@ -31,58 +34,57 @@ class _Conv(WithActivation):
     padding: Padding
     dilation: tuple[int, ...]
 
-    out_channels: Count
-    """Number of filters."""
-    groups: Size = 1
-    """Groups of channels convolved apart; as many as input channels makes it depthwise."""
     bias: bool = True
     """Whether each filter adds a learnt constant."""
     padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
     """What stands in the padding."""
 
+    def filters(self, channels: int) -> int:
+        """Output channels for so many input channels."""
+        raise NotImplementedError
+
+    def num_groups(self, channels: int) -> int:
+        """Groups of channels convolved apart."""
+        raise NotImplementedError
+
     def output_shape(self, *shapes: Shape) -> Shape:
         (shape,) = shapes
         require_rank(shape, self.rank + 1)
-        self._require_groups(shape[0])
+        require_groups(self.num_groups(shape[0]), shape[0], self.filters(shape[0]))
         self._require_padding_mode(shape[1:])
         spatial = conv_output_sizes(
             shape[1:], self.kernel_size, self.stride, self.padding, self.dilation
         )
-        return (self.out_channels, *spatial)
+        return (self.filters(shape[0]), *spatial)
 
     def num_params(self, *shapes: Shape) -> int:
-        weights = self.out_channels * (shapes[0][0] // self.groups) * math.prod(self.kernel_size)
-        return weights + self.out_channels * self.bias
+        channels = shapes[0][0]
+        by_filter = channels // self.num_groups(channels) * math.prod(self.kernel_size)
+        return self.filters(channels) * (by_filter + self.bias)
 
     def flops(self, *shapes: Shape) -> int:
-        by_output = shapes[0][0] // self.groups * math.prod(self.kernel_size)
+        channels = shapes[0][0]
+        by_output = channels // self.num_groups(channels) * math.prod(self.kernel_size)
         return 2 * numel(self.output_shape(*shapes)) * by_output
 
     def build(self, *shapes: Shape) -> nn.Module:
+        return self.initialised(self._convolution(shapes[0][0], bias=self.bias))
+
+    def _convolution(self, channels: int, *, bias: bool) -> nn.Module:
         from torch import nn
 
         module: nn.Module = getattr(nn, f"Conv{self.rank}d")(
-            shapes[0][0],
-            self.out_channels,
+            channels,
+            self.filters(channels),
             self.kernel_size,
             stride=self.stride,
             padding=self.padding,
             dilation=self.dilation,
-            groups=self.groups,
-            bias=self.bias,
+            groups=self.num_groups(channels),
+            bias=bias,
             padding_mode=self.padding_mode,
         )
         return module
-
-    def _require_groups(self, channels: int) -> None:
-        for count, whose in ((channels, "channels of the"), (self.out_channels, "filters on the")):
-            if count % self.groups:
-                raise ShapeError(
-                    f"in {self.groups} groups does not divide the {count} {whose} input",
-                    expected=f"a divisor of {math.gcd(channels, self.out_channels)}",
-                    received=str(self.groups),
-                    field="groups",
-                )
 
     def _require_padding_mode(self, sizes: tuple[int, ...]) -> None:
         """torch's limits: reflected padding is less than the input, circular is at most it."""
@@ -106,6 +108,31 @@ class _Conv(WithActivation):
         if self.padding == "same":
             return (self.dilation[axis] * (self.kernel_size[axis] - 1) + 1) // 2
         return int(self.padding[axis])
+
+
+class _Conv(ConvBase):
+    out_channels: Count
+    """Number of filters."""
+    groups: Size = 1
+    """Groups of channels convolved apart; as many as input channels makes it depthwise."""
+
+    def filters(self, channels: int) -> int:
+        return self.out_channels
+
+    def num_groups(self, channels: int) -> int:
+        return self.groups
+
+
+def require_groups(groups: int, channels: int, filters: int) -> None:
+    """ShapeError unless the groups divide the input channels and the filters."""
+    for count, whose in ((channels, "channels of the"), (filters, "filters on the")):
+        if count % groups:
+            raise ShapeError(
+                f"in {groups} groups does not divide the {count} {whose} input",
+                expected=f"a divisor of {math.gcd(channels, filters)}",
+                received=str(groups),
+                field="groups",
+            )
 
 
 @LAYERS.register
@@ -158,3 +185,26 @@ class Conv2d(_Conv):
          "padding_mode": "reflect"},
     )  # fmt: skip
     example_shapes = (((1, 9, 9),), ((2, 8, 11),), ((3, 8, 8),), ((2, 9, 9),))
+
+
+@LAYERS.register
+class Conv3d(_Conv):
+    """3-D convolution: (C, D, H, W) → (out_channels, D', H', W'). As torch.nn.Conv3d."""
+
+    rank = 3
+    type: Literal["conv3d"] = "conv3d"
+    kernel_size: Triple = (3, 3, 3)
+    """Depth, height and width of the filters."""
+    stride: Triple = (1, 1, 1)
+    """Step of the filters."""
+    padding: ConvPad3d = (0, 0, 0)
+    """Padding at both ends of each axis; "same" keeps the size, "valid" is none."""
+    dilation: Triple = (1, 1, 1)
+    """Distance between the filter's points."""
+
+    examples = (
+        {"type": "conv3d", "out_channels": 2},
+        {"type": "conv3d", "out_channels": 4, "kernel_size": [1, 3, 3], "padding": [0, 1, 1],
+         "stride": 2, "groups": 2, "bias": False},
+    )  # fmt: skip
+    example_shapes = (((1, 4, 5, 5),), ((2, 4, 5, 6),))

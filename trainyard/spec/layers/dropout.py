@@ -9,7 +9,7 @@ from trainyard.spec.layers.base import LAYERS, Elementwise
 from trainyard.spec.shapes import Shape, require_rank
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 class _Dropout(Elementwise):
@@ -64,6 +64,16 @@ class Dropout2d(_Dropout):
 
 
 @LAYERS.register
+class Dropout3d(_Dropout):
+    """Zeroes whole channels of (C, D, H, W). As torch.nn.Dropout3d."""
+
+    torch_name, rank = "Dropout3d", 4
+    type: Literal["dropout3d"] = "dropout3d"
+    examples = ({"type": "dropout3d", "p": 0.1},)
+    example_shapes = (((4, 3, 5, 5),),)
+
+
+@LAYERS.register
 class AlphaDropout(_Dropout):
     """Dropout that keeps mean and variance, for SELU. As torch.nn.AlphaDropout."""
 
@@ -71,3 +81,48 @@ class AlphaDropout(_Dropout):
     type: Literal["alpha_dropout"] = "alpha_dropout"
     examples = ({"type": "alpha_dropout", "p": 0.1},)
     example_shapes = (((8,),),)
+
+
+@LAYERS.register
+class FeatureAlphaDropout(_Dropout):
+    """Alpha dropout of whole channels. As torch.nn.FeatureAlphaDropout."""
+
+    torch_name = "FeatureAlphaDropout"
+    type: Literal["feature_alpha_dropout"] = "feature_alpha_dropout"
+    examples = ({"type": "feature_alpha_dropout", "p": 0.1},)
+    example_shapes = (((4, 5, 5),),)
+
+
+@LAYERS.register
+class StochasticDepth(Elementwise):
+    """Zeroes whole samples of a branch and scales the rest by 1/(1 - p), also called drop path.
+
+    Stands before the sum of a residual block (Huang et al. 2016), as does
+    torchvision.ops.StochasticDepth.
+    """
+
+    type: Literal["stochastic_depth"] = "stochastic_depth"
+    p: Probability
+    """Probability of a zero."""
+    mode: Literal["row", "batch"] = "row"
+    """`row` draws for each sample, `batch` once for all of them."""
+    examples = (
+        {"type": "stochastic_depth", "p": 0.2},
+        {"type": "stochastic_depth", "p": 0.5, "mode": "batch"},
+    )
+    example_shapes = (((4, 5, 5),), ((8,),))
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        from torch import nn
+
+        p, each = self.p, self.mode == "row"
+
+        class StochasticDepth(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                if not self.training or p == 0.0:
+                    return x
+                kept = x.new_empty((len(x) if each else 1, *(1,) * (x.dim() - 1)))
+                kept.bernoulli_(1.0 - p)
+                return x * (kept / (1.0 - p) if p < 1.0 else kept)
+
+        return StochasticDepth()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from trainyard.spec.fields import AdaptivePair, AdaptiveSingle
+from trainyard.spec.fields import AdaptivePair, AdaptiveSingle, AdaptiveTriple
 from trainyard.spec.layers.base import LAYERS, Layer, function_module
 from trainyard.spec.shapes import Shape, require_rank
 
@@ -42,6 +42,12 @@ class _Adaptive2d(_Adaptive):
     rank = 2
     output_size: AdaptivePair
     """Height and width of the output; null for the input's."""
+
+
+class _Adaptive3d(_Adaptive):
+    rank = 3
+    output_size: AdaptiveTriple
+    """Depth, height and width of the output; null for the input's."""
 
 
 @LAYERS.register
@@ -85,6 +91,26 @@ class AdaptiveMaxPool2d(_Adaptive2d):
     type: Literal["adaptive_max_pool2d"] = "adaptive_max_pool2d"
     examples = ({"type": "adaptive_max_pool2d", "output_size": [2, 3]},)
     example_shapes = (((2, 7, 7),),)
+
+
+@LAYERS.register
+class AdaptiveAvgPool3d(_Adaptive3d):
+    """Mean over windows that make the given size. As torch.nn.AdaptiveAvgPool3d."""
+
+    torch_name = "AdaptiveAvgPool3d"
+    type: Literal["adaptive_avg_pool3d"] = "adaptive_avg_pool3d"
+    examples = ({"type": "adaptive_avg_pool3d", "output_size": [2, None, 1]},)
+    example_shapes = (((2, 5, 4, 4),),)
+
+
+@LAYERS.register
+class AdaptiveMaxPool3d(_Adaptive3d):
+    """Greatest value over windows that make the given size. As torch.nn.AdaptiveMaxPool3d."""
+
+    torch_name = "AdaptiveMaxPool3d"
+    type: Literal["adaptive_max_pool3d"] = "adaptive_max_pool3d"
+    examples = ({"type": "adaptive_max_pool3d", "output_size": 2},)
+    example_shapes = (((2, 5, 4, 4),),)
 
 
 class _Global(Layer):
@@ -148,3 +174,23 @@ class GlobalMaxPool2d(_Global):
     type: Literal["global_max_pool2d"] = "global_max_pool2d"
     examples = ({"type": "global_max_pool2d"}, {"type": "global_max_pool2d", "keepdim": True})
     example_shapes = (((3, 5, 5),), ((3, 5, 5),))
+
+
+@LAYERS.register
+class GlobalAvgPool3d(_Global):
+    """Mean of each channel: (C, D, H, W) → (C,)."""
+
+    rank, reduction = 3, "mean"
+    type: Literal["global_avg_pool3d"] = "global_avg_pool3d"
+    examples = ({"type": "global_avg_pool3d"},)
+    example_shapes = (((3, 4, 4, 4),),)
+
+
+@LAYERS.register
+class GlobalMaxPool3d(_Global):
+    """Greatest value of each channel: (C, D, H, W) → (C,)."""
+
+    rank, reduction = 3, "amax"
+    type: Literal["global_max_pool3d"] = "global_max_pool3d"
+    examples = ({"type": "global_max_pool3d"},)
+    example_shapes = (((3, 4, 4, 4),),)

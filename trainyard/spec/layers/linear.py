@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from trainyard.spec.fields import Count
-from trainyard.spec.layers.activation import WithActivation
 from trainyard.spec.layers.base import LAYERS
+from trainyard.spec.layers.weighted import WithWeights
 from trainyard.spec.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @LAYERS.register
-class Linear(WithActivation):
+class Linear(WithWeights):
     """y = x Aᵀ + b over the last axis: (…, F) → (…, out_features). As torch.nn.Linear."""
 
     type: Literal["linear"] = "linear"
@@ -26,8 +26,9 @@ class Linear(WithActivation):
     examples = (
         {"type": "linear", "out_features": 5},
         {"type": "linear", "out_features": 3, "bias": False, "activation": "relu"},
+        {"type": "linear", "out_features": 3, "init": "orthogonal", "bias_init": "zeros"},
     )
-    example_shapes = (((7,),), ((4, 6),))
+    example_shapes = (((7,),), ((4, 6),), ((5,),))
 
     def output_shape(self, *shapes: Shape) -> Shape:
         return (*shapes[0][:-1], self.out_features)
@@ -44,4 +45,4 @@ class Linear(WithActivation):
     def build(self, *shapes: Shape) -> nn.Module:
         from torch import nn
 
-        return nn.Linear(shapes[0][-1], self.out_features, bias=self.bias)
+        return self.initialised(nn.Linear(shapes[0][-1], self.out_features, bias=self.bias))

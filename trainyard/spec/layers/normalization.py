@@ -1,4 +1,4 @@
-"""Normalisation layers. Names and defaults are torch's; the number of channels is found."""
+"""Batch and instance normalisation. Names and defaults are torch's; channels are found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.fields import AxisSizes, Size
 from trainyard.spec.layers.base import LAYERS, Elementwise
 from trainyard.spec.shapes import Shape, ShapeError, numel, require_rank, shape_text
 
@@ -69,76 +68,37 @@ class BatchNorm2d(_BatchNorm):
 
 
 @LAYERS.register
-class LayerNorm(Elementwise):
-    """Normalises each sample over its last axes. As torch.nn.LayerNorm."""
+class BatchNorm3d(_BatchNorm):
+    """Normalises each channel over the batch: (C, D, H, W). As torch.nn.BatchNorm3d."""
 
-    type: Literal["layer_norm"] = "layer_norm"
-    normalized_shape: AxisSizes | None = None
-    """Lengths of the last axes to normalise over; null for the whole sample."""
+    torch_name, ranks = "BatchNorm3d", (4,)
+    type: Literal["batch_norm3d"] = "batch_norm3d"
+    examples = ({"type": "batch_norm3d"},)
+    example_shapes = (((3, 2, 4, 4),),)
+
+
+class _InstanceNorm(Elementwise):
+    """What instance normalisation of every rank shares; ``rank`` counts the spatial axes."""
+
+    rank: ClassVar[int]
+
     eps: Eps = 1e-5
     """Added to the variance."""
-    elementwise_affine: bool = True
-    """Whether scale and shift are learnt for each value."""
-    bias: bool = True
-    """Whether the shift is learnt too."""
-
-    examples = (
-        {"type": "layer_norm"},
-        {"type": "layer_norm", "normalized_shape": 6},
-        {"type": "layer_norm", "normalized_shape": [4, 4], "bias": False},
-    )
-    example_shapes = (((3, 4, 4),), ((5, 6),), ((3, 4, 4),))
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        (shape,) = shapes
-        wanted = self._axes(shape)
-        if len(wanted) > len(shape) or shape[len(shape) - len(wanted) :] != wanted:
-            raise ShapeError(
-                f"over {shape_text(wanted)} does not fit the {shape_text(shape)} input",
-                expected=f"the last axes of {shape_text(shape)}",
-                received=shape_text(wanted),
-                field="normalized_shape",
-            )
-        return shape
-
-    def num_params(self, *shapes: Shape) -> int:
-        return numel(self._axes(shapes[0])) * self.elementwise_affine * (1 + self.bias)
-
-    def build(self, *shapes: Shape) -> nn.Module:
-        from torch import nn
-
-        axes = self._axes(shapes[0])
-        return nn.LayerNorm(axes, self.eps, self.elementwise_affine, bias=self.bias)
-
-    def _axes(self, shape: Shape) -> Shape:
-        return shape if self.normalized_shape is None else self.normalized_shape
-
-
-@LAYERS.register
-class GroupNorm(Elementwise):
-    """Normalises each sample over groups of channels: (C, …). As torch.nn.GroupNorm."""
-
-    type: Literal["group_norm"] = "group_norm"
-    num_groups: Size
-    """Groups that the channels are divided into."""
-    eps: Eps = 1e-5
-    """Added to the variance."""
-    affine: bool = True
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Weight of the newest batch in the running statistics."""
+    affine: bool = False
     """Whether scale and shift are learnt for each channel."""
-
-    examples = (
-        {"type": "group_norm", "num_groups": 2},
-        {"type": "group_norm", "num_groups": 3, "affine": False},
-    )
-    example_shapes = (((4, 5, 5),), ((6, 7),))
+    track_running_stats: bool = False
+    """Whether inference uses running statistics instead of the sample's own."""
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        if shapes[0][0] % self.num_groups:
+        require_rank(shapes[0], self.rank + 1)
+        if numel(shapes[0][1:]) == 1:
             raise ShapeError(
-                f"in {self.num_groups} groups does not divide the {shape_text(shapes[0])} input",
-                expected=f"a divisor of {shapes[0][0]}",
-                received=str(self.num_groups),
-                field="num_groups",
+                f"has one value a channel to take statistics of in the {shape_text(shapes[0])} "
+                "input",
+                expected="a spatial axis longer than 1",
+                received=shape_text(shapes[0]),
             )
         return shapes[0]
 
@@ -148,4 +108,40 @@ class GroupNorm(Elementwise):
     def build(self, *shapes: Shape) -> nn.Module:
         from torch import nn
 
-        return nn.GroupNorm(self.num_groups, shapes[0][0], self.eps, self.affine)
+        module: nn.Module = getattr(nn, f"InstanceNorm{self.rank}d")(
+            shapes[0][0], self.eps, self.momentum, self.affine, self.track_running_stats
+        )
+        return module
+
+
+@LAYERS.register
+class InstanceNorm1d(_InstanceNorm):
+    """Normalises each channel of each sample: (C, L). As torch.nn.InstanceNorm1d."""
+
+    rank = 1
+    type: Literal["instance_norm1d"] = "instance_norm1d"
+    examples = ({"type": "instance_norm1d"},)
+    example_shapes = (((3, 8),),)
+
+
+@LAYERS.register
+class InstanceNorm2d(_InstanceNorm):
+    """Normalises each channel of each sample: (C, H, W). As torch.nn.InstanceNorm2d."""
+
+    rank = 2
+    type: Literal["instance_norm2d"] = "instance_norm2d"
+    examples = (
+        {"type": "instance_norm2d"},
+        {"type": "instance_norm2d", "affine": True, "track_running_stats": True},
+    )
+    example_shapes = (((3, 4, 4),),)
+
+
+@LAYERS.register
+class InstanceNorm3d(_InstanceNorm):
+    """Normalises each channel of each sample: (C, D, H, W). As torch.nn.InstanceNorm3d."""
+
+    rank = 3
+    type: Literal["instance_norm3d"] = "instance_norm3d"
+    examples = ({"type": "instance_norm3d", "affine": True},)
+    example_shapes = (((3, 2, 4, 4),),)

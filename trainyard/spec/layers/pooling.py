@@ -10,6 +10,8 @@ from trainyard.spec.fields import (
     Single,
     SinglePad,
     Size,
+    Triple,
+    TriplePad,
 )
 from trainyard.spec.layers.base import LAYERS, Layer
 from trainyard.spec.shapes import (
@@ -133,6 +135,27 @@ class MaxPool2d(_Max):
 
 
 @LAYERS.register
+class MaxPool3d(_Max):
+    """Greatest value of each window: (C, D, H, W) → (C, D', H', W'). As torch.nn.MaxPool3d."""
+
+    rank, torch_name = 3, "MaxPool3d"
+    type: Literal["max_pool3d"] = "max_pool3d"
+    kernel_size: Triple
+    """Depth, height and width of the window."""
+    stride: Triple | None = None
+    """Step of the window; null for its size."""
+    padding: TriplePad = (0, 0, 0)
+    """Padding at both ends of each axis, at most half the kernel."""
+    dilation: Triple = (1, 1, 1)
+    """Distance between the window's points."""
+    examples = (
+        {"type": "max_pool3d", "kernel_size": 2},
+        {"type": "max_pool3d", "kernel_size": [1, 3, 3], "stride": 2, "padding": [0, 1, 1]},
+    )
+    example_shapes = (((2, 4, 5, 5),),)
+
+
+@LAYERS.register
 class AvgPool1d(_Avg):
     """Mean of each window: (C, L) → (C, L'). As torch.nn.AvgPool1d."""
 
@@ -170,3 +193,24 @@ class AvgPool2d(_Avg):
         {"type": "avg_pool2d", "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
     )
     example_shapes = (((2, 9, 9),), ((2, 8, 8),))
+
+
+@LAYERS.register
+class AvgPool3d(_Avg):
+    """Mean of each window: (C, D, H, W) → (C, D', H', W'). As torch.nn.AvgPool3d."""
+
+    rank, torch_name = 3, "AvgPool3d"
+    type: Literal["avg_pool3d"] = "avg_pool3d"
+    kernel_size: Triple
+    """Depth, height and width of the window."""
+    stride: Triple | None = None
+    """Step of the window; null for its size."""
+    padding: TriplePad = (0, 0, 0)
+    """Padding at both ends of each axis, at most half the kernel."""
+    divisor_override: Size | None = None
+    """Divides the window's sum in place of its size."""
+    examples = (
+        {"type": "avg_pool3d", "kernel_size": 2},
+        {"type": "avg_pool3d", "kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
+    )
+    example_shapes = (((2, 4, 5, 5),),)
