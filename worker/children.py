@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import DupFd
 from typing import Any, Literal
 
 Stream = Literal["stdout", "stderr"]
@@ -41,16 +40,16 @@ def start_fork_server(preload: Sequence[str]) -> None:
 class LineReader:
     """Lines out of a pipe that is read in whatever pieces come."""
 
-    def __init__(self, fd: int, stream: Stream) -> None:
-        self.fd, self.stream = fd, stream
+    def __init__(self, pipe: Connection[Any, Any], stream: Stream) -> None:
+        self._pipe, self.stream = pipe, stream
         self._rest = b""
 
     def fileno(self) -> int:
-        return self.fd
+        return self._pipe.fileno()
 
     def read(self) -> list[str] | None:
         """The lines that are complete by now; none at the end of the pipe."""
-        data = os.read(self.fd, 65536)
+        data = os.read(self.fileno(), 65536)
         pieces = (self._rest + data).split(b"\n")
         self._rest = pieces.pop()
         if not data or len(self._rest) > _MAX_LINE_BYTES:
@@ -61,7 +60,7 @@ class LineReader:
         return lines if data or lines else None
 
     def close(self) -> None:
-        os.close(self.fd)
+        self._pipe.close()
 
 
 class Child:
@@ -69,23 +68,20 @@ class Child:
 
     def __init__(self, entry: Entry, name: str) -> None:
         self.connection, theirs = _context.Pipe()
-        pipes = {stream: os.pipe() for stream in ("stdout", "stderr")}
-        write_ends = [pipes["stdout"][1], pipes["stderr"][1]]
+        # Connections, because these go to the child through the fork server: nothing of the
+        # write ends stays here, so that the child's death closes them, however early it comes.
+        stdout, their_stdout = _context.Pipe(duplex=False)
+        stderr, their_stderr = _context.Pipe(duplex=False)
         self.process = _context.Process(
             target=_run_child,
-            args=(entry, theirs, *(DupFd(fd) for fd in write_ends)),
+            args=(entry, theirs, their_stdout, their_stderr),
             name=name,
             daemon=True,
         )
-        # DupFd takes the descriptors along when the process object is pickled, in start().
         self.process.start()
-        theirs.close()
-        for fd in write_ends:
-            os.close(fd)
-        self.readers = [
-            LineReader(pipes["stdout"][0], "stdout"),
-            LineReader(pipes["stderr"][0], "stderr"),
-        ]
+        for end in (theirs, their_stdout, their_stderr):
+            end.close()
+        self.readers = [LineReader(stdout, "stdout"), LineReader(stderr, "stderr")]
         assert self.process.pid is not None
         self.pid: int = self.process.pid
 
@@ -108,12 +104,16 @@ class Child:
         self.process.close()
 
 
-def _run_child(entry: Entry, connection: Connection[Any, Any], stdout: Any, stderr: Any) -> None:
+def _run_child(
+    entry: Entry,
+    connection: Connection[Any, Any],
+    stdout: Connection[Any, Any],
+    stderr: Connection[Any, Any],
+) -> None:
     _die_with_the_worker()
     for standard, pipe in ((1, stdout), (2, stderr)):
-        fd = pipe.detach()
-        os.dup2(fd, standard)
-        os.close(fd)
+        os.dup2(pipe.fileno(), standard)
+        pipe.close()
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     faulthandler.enable(file=2)

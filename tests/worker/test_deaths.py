@@ -136,3 +136,12 @@ def test_a_broker_that_goes_away_and_comes_back_stops_nothing(
     back = yard.submit(dataset_id, ring=False)
     yard.wait_for_status(back, "succeeded", seconds=15)
     assert worker.stop() == 0
+
+
+def test_a_trainer_killed_at_its_very_start_holds_up_nothing(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    job_id = yard.submit_long(dataset_id)
+    os.kill(yard.trainer_pid(worker), signal.SIGKILL)  # it is told before its first message
+    wait_for(lambda: yard.job(job_id).attempt == 2, 10, "the second attempt")
+    assert yard.job(job_id).num_crashes == 1
