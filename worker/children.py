@@ -37,6 +37,12 @@ def start_fork_server(preload: Sequence[str]) -> None:
     forkserver.ensure_running()
 
 
+def stop_fork_server() -> None:
+    """End the server and wait until it is gone, so that the worker leaves nothing behind."""
+    server: Any = forkserver._forkserver
+    server._stop()
+
+
 class LineReader:
     """Lines out of a pipe that is read in whatever pieces come."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from trainyard.settings import get_settings
-from worker.children import start_fork_server
+from worker.children import start_fork_server, stop_fork_server
 from worker.context import WorkerContext
 from worker.device import device_name
 from worker.pulse import Pulse
@@ -55,4 +55,5 @@ def end() -> None:
     with context.working:  # also waits for what the look at the table began
         pulse.end()
         context.close()
+    stop_fork_server()
     _running = None
