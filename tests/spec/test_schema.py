@@ -31,7 +31,7 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any], b
 def numbers(schema: Any) -> Iterator[dict[str, Any]]:
     """Every schema of a number inside this one."""
     if isinstance(schema, dict):
-        if schema.get("type") in NUMERIC:
+        if isinstance(schema.get("type"), str) and schema["type"] in NUMERIC:
             yield schema
         for inner in schema.values():
             yield from numbers(inner)

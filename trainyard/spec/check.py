@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TypedDict
 
 from trainyard.errors import Mistake
+from trainyard.spec.expansion import expand
 from trainyard.spec.facts import DatasetFacts, Limits
 from trainyard.spec.graph import Graph, examine
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.spec.memory import MemoryBytes, estimate_memory
+from trainyard.spec.parts import Expansion
 from trainyard.spec.suggest import counted
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
@@ -49,10 +51,11 @@ def check(spec: JobSpec, facts: DatasetFacts, limits: Limits) -> CheckReport:
         InvalidInput: with every mistake of shapes, names, limits, loss and preprocessing.
     """
     loss = spec.training.loss
+    expansion = expand(spec.model.layers, spec.model.blocks)
     graph, mistakes = examine(
-        spec.model.layers, facts.input_shape, facts.num_classes, task=facts.task, loss=loss.type
+        expansion, facts.input_shape, facts.num_classes, task=facts.task, loss=loss.type
     )
-    mistakes = _too_many_layers(spec, limits) + mistakes + _training_mistakes(spec, facts)
+    mistakes = _too_many_layers(expansion, limits) + mistakes + _training_mistakes(spec, facts)
     if graph is None:
         raise invalid_spec(mistakes)
     memory = estimate_memory(graph, spec.training, facts.num_train)
@@ -90,8 +93,8 @@ def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
     return found
 
 
-def _too_many_layers(spec: JobSpec, limits: Limits) -> list[Mistake]:
-    count = len(spec.model.layers)
+def _too_many_layers(expansion: Expansion, limits: Limits) -> list[Mistake]:
+    count = expansion.num_layers
     return [_over("/model/layers", "max_layers", "layers", count, limits.max_layers)] * (
         count > limits.max_layers
     )

@@ -66,6 +66,9 @@ class Family(Generic[C]):
     def __iter__(self) -> Iterator[type[C]]:
         return iter(self._classes.values())
 
+    def __contains__(self, type_name: object) -> bool:
+        return type_name in self._classes
+
     def __getitem__(self, type_name: str) -> type[C]:
         return self._classes[type_name]
 
@@ -104,6 +107,14 @@ class OneOf:
         """The types that may be chosen."""
         return [cls.type_name() for cls in self.family if issubclass(cls, self.base)]
 
+    def has(self, name: Any) -> bool:
+        """Whether ``name`` is one of these types."""
+        return (
+            isinstance(name, str)
+            and name in self.family
+            and issubclass(self.family[name], self.base)
+        )
+
     def choose(self, value: Any) -> type[Component]:
         """The class that ``value``'s ``type`` chooses; PydanticCustomError when there is none.
 
@@ -113,13 +124,20 @@ class OneOf:
         if not isinstance(value, dict) or "type" not in value:
             form = f'{noun} as an object with a "type"' + (" or its name" if self.by_name else "")
             raise PydanticCustomError("expected", "expected {expected}", {"expected": form})
-        name, known = value["type"], self.names()
-        if not isinstance(name, str) or name not in known:
-            context = {"noun": noun, "name": name, "known": known}
+        name = value["type"]
+        if not self.has(name):
+            context = {"noun": noun, "name": name, "known": self.names()}
             raise PydanticCustomError("component_type_unknown", "unknown {noun} type", context)
         chosen = self.family[name]
         assert issubclass(chosen, Component)
         return chosen
+
+    def form(self) -> Any:
+        """The annotation of all classes that may be chosen, for schemas."""
+        members = tuple(cls for cls in self.family if issubclass(cls, self.base))
+        if len(members) < 2:
+            return members[0]
+        return Annotated[Union[members], Field(discriminator="type")]  # noqa: UP007
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -131,11 +149,7 @@ class OneOf:
                 value = {"type": value}
             return self.choose(value).model_validate(value)
 
-        members = tuple(cls for cls in self.family if issubclass(cls, self.base))
-        form: Any = Annotated[Union[members], Field(discriminator="type")]  # noqa: UP007
-        if len(members) < 2:
-            form = members[0]
-        inner = handler.generate_schema(form)
+        inner = handler.generate_schema(self.form())
         if not self.by_name:
             return core_schema.no_info_wrap_validator_function(validate, inner)
         name = core_schema.literal_schema(self.names())

@@ -28,7 +28,7 @@ def is_integer(value: Any, least: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _Own:
+class Own:
     """A field type made of a validator, a JSON Schema and how the value is written back."""
 
     validate: Callable[[Any], Any]
@@ -51,7 +51,7 @@ def _integer_schema(least: int) -> JsonSchemaValue:
     return {"type": "integer", "minimum": least, "maximum": MAX_SIZE}
 
 
-def _sizes(rank: int, least: int) -> _Own:
+def _sizes(rank: int, least: int) -> Own:
     """An integer for all axes or a list of one an axis; kept as a tuple."""
     text = f"an integer of at least {least}, or a list of {rank} of them"
 
@@ -63,9 +63,9 @@ def _sizes(rank: int, least: int) -> _Own:
 
     one = _integer_schema(least)
     if rank == 1:
-        return _Own(validate, one, _write_sizes)
+        return Own(validate, one, _write_sizes)
     many = {"type": "array", "items": one, "minItems": rank, "maxItems": rank}
-    return _Own(validate, {"anyOf": [one, many]}, _write_sizes)
+    return Own(validate, {"anyOf": [one, many]}, _write_sizes)
 
 
 def _write_sizes(value: Any) -> Any:
@@ -75,7 +75,7 @@ def _write_sizes(value: Any) -> Any:
     return value[0] if len(set(value)) == 1 else list(value)
 
 
-def _padding(rank: int) -> _Own:
+def _padding(rank: int) -> Own:
     """As ``_sizes``, or "same" or "valid" as torch has them."""
     sizes = _sizes(rank, 0)
     one = "an integer of at least 0"
@@ -90,10 +90,10 @@ def _padding(rank: int) -> _Own:
             raise expected(text) from None
 
     schema = {"anyOf": [sizes.schema, {"enum": ["same", "valid"]}]}
-    return _Own(validate, schema, _write_sizes)
+    return Own(validate, schema, _write_sizes)
 
 
-def _adaptive(rank: int) -> _Own:
+def _adaptive(rank: int) -> Own:
     """As ``_sizes``; null for an axis leaves its length as it is."""
     text = f"an integer of at least 1, or a list of {rank} of them, with null for unchanged"
 
@@ -105,7 +105,7 @@ def _adaptive(rank: int) -> _Own:
 
     one = {"anyOf": [_integer_schema(1), {"type": "null"}]}
     many = {"type": "array", "items": one, "minItems": rank, "maxItems": rank}
-    return _Own(validate, {"anyOf": [*one["anyOf"], many]}, _write_sizes)
+    return Own(validate, {"anyOf": [*one["anyOf"], many]}, _write_sizes)
 
 
 def _validate_count(value: Any) -> Any:
@@ -121,7 +121,7 @@ def _validate_axes(value: Any) -> tuple[int, ...]:
     return tuple(items)
 
 
-COUNT = _Own(
+COUNT = Own(
     _validate_count, {"anyOf": [_integer_schema(1), {"enum": list(PLACEHOLDERS)}]}
 )  # marks the fields in which the graph replaces placeholders
 
@@ -147,7 +147,7 @@ AdaptivePair = Annotated[tuple[int | None, ...], _adaptive(2)]
 AdaptiveTriple = Annotated[tuple[int | None, ...], _adaptive(3)]
 AxisSizes = Annotated[
     tuple[int, ...],
-    _Own(
+    Own(
         _validate_axes,
         {
             "anyOf": [

@@ -7,17 +7,18 @@ because of an earlier mistake is passed over in silence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from trainyard.errors import InvalidInput, Mistake
+from trainyard.spec.expansion import expand
 from trainyard.spec.fields import COUNT, PLACEHOLDERS
 from trainyard.spec.graph_mistakes import output_mistakes, shape_mistake
 from trainyard.spec.layers import Layer
 from trainyard.spec.model import INPUT, ModelSpec
+from trainyard.spec.parts import Expansion, UnreadLayer
 from trainyard.spec.shapes import Shape, ShapeError, numel, shape_text
 from trainyard.spec.suggest import counted
-from trainyard.spec.wiring import UnreadLayer, Wire, wire
+from trainyard.spec.wiring import Wire, wire
 
 MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
 VECTOR_TASKS = ("classification", "multi-label", "regression")
@@ -83,14 +84,15 @@ def resolve(
     Raises:
         InvalidInput: with every mistake, as pointers from the job spec (``/model/layers/…``).
     """
-    graph, mistakes = examine(model.layers, input_shape, num_classes, task=task, loss=loss)
+    expansion = expand(model.layers, model.blocks)
+    graph, mistakes = examine(expansion, input_shape, num_classes, task=task, loss=loss)
     if graph is None:
         raise InvalidInput(f"The model has {counted(len(mistakes), 'mistake')}.", mistakes)
     return graph
 
 
 def examine(
-    layers: Sequence[Layer],
+    expansion: Expansion,
     input_shape: Shape,
     num_classes: int | None,
     *,
@@ -99,19 +101,30 @@ def examine(
 ) -> tuple[Graph | None, list[Mistake]]:
     """As ``resolve``, but gives the mistakes back.
 
-    No graph without a mistake comes only of an ``UnreadLayer`` among ``layers``.
+    No graph without a mistake comes only of an ``UnreadLayer`` in the expansion.
     """
-    wires, mistakes = wire(layers)
+    wiring = wire(expansion.parts)
+    wires, last = wiring.wires, wiring.output
     walk = _Walk(input_shape, num_classes)
     for step in wires:
         walk.take(step)
-    mistakes += walk.mistakes
-    output = walk.shapes[wires[-1].name]
+    mistakes = [*expansion.mistakes, *wiring.mistakes, *walk.mistakes]
+    if not wires:
+        mistakes.append(Mistake("/model/layers", "no layer is left of the model", "a layer"))
+    output = walk.shapes[last] if wires and last is not None else None
     if output is not None and num_classes is not None and task in VECTOR_TASKS:
-        mistakes += output_mistakes(wires, output, num_classes)
-    if mistakes or len(walk.nodes) < len(wires):
-        return None, mistakes
-    return walk.graph(fold=loss == "cross_entropy"), []
+        mistakes += output_mistakes(wires, last, output, num_classes)
+    if mistakes or last is None or len(walk.nodes) < len(wires):
+        return None, first_by_path(mistakes)
+    return walk.graph(last, fold=loss == "cross_entropy"), []
+
+
+def first_by_path(mistakes: list[Mistake]) -> list[Mistake]:
+    """The first mistake at each place: a block's is found again at each of its uses."""
+    found: dict[str, Mistake] = {}
+    for mistake in mistakes:
+        found.setdefault(mistake.path, mistake)
+    return list(found.values())
 
 
 @dataclass
@@ -157,26 +170,25 @@ class _Walk:
         self.nodes.append(
             Node(
                 step.name, layer.type, layer, inputs, shapes, output, num_params, flops,
-                step.pointer,
+                step.place.pointer,
             )
         )  # fmt: skip
         return output
 
-    def graph(self, *, fold: bool) -> Graph:
-        """The graph of a walk without mistakes."""
-        nodes, last = self.nodes, self.nodes[-1]
-        folded = fold and _is_final_softmax(last)
-        output = last.inputs[0] if folded else last.name
-        if folded:
-            nodes = nodes[:-1]
-        by_name = {node.name: node for node in nodes}
+    def graph(self, last: str, *, fold: bool) -> Graph:
+        """The graph of a walk without mistakes, whose output is that of ``last``."""
+        by_name = {node.name: node for node in self.nodes}
+        final = by_name.get(last)
+        folded = fold and final is not None and _is_final_softmax(final)
+        output = final.inputs[0] if folded and final is not None else last
+        nodes = [node for node in self.nodes if not (folded and node is final)]
         return Graph(
             self.input_shape,
             tuple(nodes),
             output,
             by_name[output].output_shape,
             folded,
-            tuple(_warnings(nodes, output, last if folded else None)),
+            tuple(_warnings(nodes, output, final if folded else None)),
         )
 
 
@@ -190,9 +202,9 @@ def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
     ]
     if num_classes is None:
         return layer, [
-            Mistake(
-                f"{step.pointer}/{name}",
+            step.place.mistake(
                 f'"{getattr(layer, name)}" has no figure here: the dataset has no classes',
+                name,
                 expected="a number, or a dataset with classes",
                 received=f'"{getattr(layer, name)}"',
             )

@@ -20,11 +20,11 @@ def shape_mistake(
         giver = ": " + ", ".join(f"{_who(name)} gives {shape_text(s)}" for name, s in given)
     else:
         giver = f" that {_who(inputs[0])} gives it"
-    return Mistake(
-        step.pointer + (f"/{error.field}" if error.field else ""),
+    return step.place.mistake(
         f"{step.layer.type} {error.message}{giver}",
-        error.expected,
-        error.received,
+        *([error.field] if error.field else []),
+        expected=error.expected,
+        received=error.received,
     )
 
 
@@ -32,8 +32,10 @@ def _who(name: str) -> str:
     return "the dataset" if name == INPUT else f'layer "{name}"'
 
 
-def output_mistakes(wires: list[Wire], output: Shape, num_classes: int) -> list[Mistake]:
-    """The output is a vector with one value a class, or one for each of the targets."""
+def output_mistakes(
+    wires: list[Wire], last: str | None, output: Shape, num_classes: int
+) -> list[Mistake]:
+    """The output of ``last`` is a vector with one value a class, or one for each target."""
     if output == (num_classes,):
         return []
     wanted = f"needs {counted(num_classes, 'output')}, one a class"
@@ -46,15 +48,15 @@ def output_mistakes(wires: list[Wire], output: Shape, num_classes: int) -> list[
     else:
         message = f"the model gives {counted(output[0], 'output')}, but the dataset {wanted}"
         expected, received = str(num_classes), str(output[0])
-    path = wires[-1].pointer if len(output) > 1 else _where_outputs_are_counted(wires)
+    by_name: dict[str | None, Wire] = {step.name: step for step in wires}
+    step = by_name[last]
+    path = step.place.pointer if len(output) > 1 else _where_outputs_are_counted(by_name, step)
     return [Mistake(path, message, expected, received, suggestion="num_classes")]
 
 
-def _where_outputs_are_counted(wires: list[Wire]) -> str:
+def _where_outputs_are_counted(by_name: dict[str | None, Wire], step: Wire) -> str:
     """The field with the number of outputs: behind activations stands a linear layer."""
-    by_name: dict[str | None, Wire] = {step.name: step for step in wires}
-    step = wires[-1]
     while isinstance(step.layer, Elementwise) and step.inputs[0] in by_name:
         step = by_name[step.inputs[0]]
     counts = [n for n, info in type(step.layer).model_fields.items() if COUNT in info.metadata]
-    return f"{step.pointer}/{counts[0]}" if counts else step.pointer
+    return step.place.field(*counts[:1])

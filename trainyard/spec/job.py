@@ -15,15 +15,18 @@ from pydantic import (
 )
 
 from trainyard.errors import InvalidInput, Mistake
+from trainyard.spec.blocks import MAX_BLOCKS, AnyLayer, Block
+from trainyard.spec.expansion import expand
 from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.fields import MAX_SIZE, expected
-from trainyard.spec.graph import examine
+from trainyard.spec.graph import examine, first_by_path
 from trainyard.spec.layers import Layer
-from trainyard.spec.model import MAX_LAYERS, AnyLayer, ModelSpec
+from trainyard.spec.model import MAX_LAYERS, ModelSpec
+from trainyard.spec.parts import Expansion, outline_of
 from trainyard.spec.pointers import MAX_MISTAKES, mistakes_of
 from trainyard.spec.suggest import counted, shown
 from trainyard.spec.training import TrainingSpec
-from trainyard.spec.wiring import UnreadLayer, wire
+from trainyard.spec.wiring import wire
 
 # Databases take no NUL, and names stand in file names and headers.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
@@ -127,9 +130,13 @@ def _parse(form: type[S], data: object, facts: DatasetFacts | None) -> S:
         mistake = Mistake("", "expected a JSON object", "a JSON object", shown(data))
         raise InvalidInput("The job spec is not an object.", [mistake])
     try:
-        return form.model_validate(data)
+        spec = form.model_validate(data)
     except ValidationError as error:
         mistakes = mistakes_of(error, form, data)
+    else:
+        if not expand(spec.model.layers, spec.model.blocks).mistakes:
+            return spec
+        mistakes = []
     told = {mistake.path for mistake in mistakes}
     mistakes += [m for m in _model_mistakes(data, facts) if m.path not in told]
     raise invalid_spec(mistakes)
@@ -137,12 +144,12 @@ def _parse(form: type[S], data: object, facts: DatasetFacts | None) -> S:
 
 def _model_mistakes(data: dict[str, Any], facts: DatasetFacts | None) -> list[Mistake]:
     """What is wrong with the graph of a spec that has other mistakes already."""
-    layers = readable_layers(data)
-    if not layers:
-        return []
+    expansion = readable_model(data)
     if facts is None:
-        return wire(layers)[1]
-    return examine(layers, facts.input_shape, facts.num_classes, task=facts.task)[1]
+        return first_by_path([*expansion.mistakes, *wire(expansion.parts).mistakes])
+    if not expansion.parts:
+        return expansion.mistakes
+    return examine(expansion, facts.input_shape, facts.num_classes, task=facts.task)[1]
 
 
 def invalid_spec(mistakes: list[Mistake]) -> InvalidInput:
@@ -153,23 +160,30 @@ def invalid_spec(mistakes: list[Mistake]) -> InvalidInput:
     return InvalidInput(detail, mistakes[:MAX_MISTAKES])
 
 
-def readable_layers(data: object) -> list[Layer]:
-    """The layers of a spec that may be wrong, an ``UnreadLayer`` for each that is."""
+def readable_model(data: object) -> Expansion:
+    """The model of a spec that may be wrong, with an ``UnreadLayer`` for each layer that is."""
     model = data.get("model") if isinstance(data, dict) else None
-    layers = model.get("layers") if isinstance(model, dict) else None
+    written = model if isinstance(model, dict) else {}
+    layers, blocks = written.get("layers"), written.get("blocks")
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
-        return []
-    return [_readable_layer(item) for item in layers]
+        layers = []
+    if not isinstance(blocks, dict) or len(blocks) > MAX_BLOCKS:
+        blocks = {}
+    return expand(
+        [_readable_layer(item) for item in layers],
+        {name: _readable_block(item) for name, item in blocks.items() if isinstance(name, str)},
+    )
 
 
 def _readable_layer(item: object) -> Layer:
     try:
         return _LAYER.validate_python(item)
     except ValidationError:
-        raw = item if isinstance(item, dict) else {}
-    for known in ({"name": raw.get("name"), "inputs": raw.get("inputs")}, {}):
-        try:
-            return UnreadLayer.model_validate({"type": "unread", **known})
-        except ValidationError:
-            continue
-    raise AssertionError("an unread layer without name and inputs is valid")
+        return outline_of(item)
+
+
+def _readable_block(item: object) -> Block | None:
+    try:
+        return Block.model_validate(item)
+    except ValidationError:
+        return None

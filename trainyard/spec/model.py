@@ -1,6 +1,7 @@
-"""The ``model`` part of a job spec: the list of layers as the user wrote it.
+"""The ``model`` part of a job spec: the list of layers as the user wrote it, and blocks of them.
 
-How the layers are joined, and whether their shapes agree, is ``graph.py``'s business.
+What the blocks come to is ``expansion.py``'s business; how the layers are joined, and whether
+their shapes agree, is ``graph.py``'s.
 """
 
 from __future__ import annotations
@@ -9,14 +10,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainyard.spec.component import OneOf
-from trainyard.spec.layers import LAYERS, Layer
+from trainyard.spec.blocks import MAX_BLOCKS, NAME_PATTERN, AnyLayer, Block
 
 INPUT = "input"  # the name of the model's own input
 
 MAX_LAYERS = 10_000  # that are looked at, whatever the operator allows
-
-AnyLayer = Annotated[Layer, OneOf(LAYERS)]
 
 
 class ModelSpec(BaseModel):
@@ -26,6 +24,14 @@ class ModelSpec(BaseModel):
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
 
+    blocks: Annotated[
+        dict[str, Block],
+        Field(
+            max_length=MAX_BLOCKS, json_schema_extra={"propertyNames": {"pattern": NAME_PATTERN}}
+        ),
+    ] = {}
+    """Parts that are named once and used many times: a layer whose `type` is a block's name \
+stands for the block's layers."""
     layers: Annotated[list[AnyLayer], Field(min_length=1, max_length=MAX_LAYERS)]
     """Each takes the output of the one before it unless it names its `inputs`; \
 the last one's output is the model's."""

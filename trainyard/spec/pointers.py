@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -47,7 +47,7 @@ def _either(first: Mistake, second: Mistake) -> Mistake:
 
 def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any) -> Mistake:
     loc = _without_tags(detail["loc"], data)
-    path, last = _clean(pointer(loc)), loc[-1] if loc else ""
+    path, last = clean(pointer(loc)), loc[-1] if loc else ""
     kind, context = detail["type"], detail.get("ctx", {})
     received = None if kind == "missing" else shown(detail["input"])
     if kind == "missing":
@@ -65,15 +65,15 @@ def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any) -> Mistake:
         known_types = f"one of {', '.join(context['known'])}"
         return Mistake(path, message, known_types, shown(context["name"]), best)
     expected = context.get("expected") or _expected(detail["msg"])
-    return Mistake(path, _clean(f"{detail['msg']}, received {received}"), expected, received)
+    return Mistake(path, clean(f"{detail['msg']}, received {received}"), expected, received)
 
 
 def _expected(message: str) -> str | None:
     """What pydantic's message says that should be there."""
-    return _clean(message.removeprefix("Input should be ")) if "should be" in message else None
+    return clean(message.removeprefix("Input should be ")) if "should be" in message else None
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without lone surrogates, which no UTF-8 answer can hold."""
     return text.encode("utf-8", "replace").decode()
 
@@ -99,7 +99,7 @@ def _fields_at(root: type[BaseModel], path: Loc, data: Any) -> Iterator[str]:
     """The fields that the object at ``path`` may have."""
     here: Any = root
     for part in path:
-        if isinstance(part, str):
+        if isinstance(part, str) and not isinstance(here, _Values):
             info = here.model_fields.get(part) if _is_model(here) else None
             here = info and _Marked(info.annotation, info.metadata)
         data = data[part]
@@ -116,6 +116,10 @@ class _Marked:
         self.metadata = metadata
 
 
+class _Values(_Marked):
+    """The annotation of the values of an object whose keys are free."""
+
+
 def _is_model(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, BaseModel)
 
@@ -124,6 +128,8 @@ def _model_of(form: Any, value: Any) -> Any:
     """The model class that ``value`` is read with; the form itself while value is a list."""
     if _is_model(form) or not isinstance(value, dict):
         return form
+    if isinstance(form, _Marked) and get_origin(form.annotation) is dict:
+        return _Values(get_args(form.annotation)[1], ())
     marks = list(_marks(form))
     for mark in marks:
         if isinstance(mark, OneOf) and value.get("type") in mark.names():

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MAX_SHOWN = 80  # characters of a received value in a message
+MAX_SUGGESTIONS = 50  # of one kind in one answer: looking for similar names takes time
 
 
 def shown(value: Any) -> str:

@@ -141,6 +141,41 @@ class Permute(Layer):
         return function_module(permute)
 
 
+@LAYERS.register
+class Select(Layer):
+    """One place along an axis, which goes: (C, L) → (C,). As torch.select.
+
+    The last step of a series is index -1 of axis 2.
+    """
+
+    type: Literal["select"] = "select"
+    dim: Axis = 1
+    """Axis to pick from, the batch axis being 0 as in torch; -1 is the last."""
+    index: Annotated[int, Field(ge=-MAX_SIZE, le=MAX_SIZE)]
+    """Which place of it; -1 is the last."""
+
+    examples = ({"type": "select", "dim": 2, "index": -1}, {"type": "select", "index": 1})
+    example_shapes = (((3, 5),), ((2, 3, 4),))
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        (shape,) = shapes
+        axis = sample_axis(shape, self.dim)
+        if len(shape) == 1 or not -shape[axis] <= self.index < shape[axis]:
+            raise ShapeError(
+                f"of index {self.index} does not fit the {shape_text(shape)} input",
+                expected=f"two axes or more, and an index below {shape[axis]}",
+                received=str(self.index),
+                field="index",
+            )
+        return (*shape[:axis], *shape[axis + 1 :])
+
+    def build(self, *shapes: Shape) -> nn.Module:
+        def select(x: Tensor) -> Tensor:
+            return x.select(self.dim, self.index)
+
+        return function_module(select)
+
+
 def _filled(sizes: list[int], count: int, shape: Shape, field: str) -> Shape:
     """The sizes with what is left of ``count`` values in the place of -1.
 
