@@ -122,3 +122,17 @@ def test_outputs_are_let_go_after_their_last_reader():
     assert {call.name: call.frees for call in network.calls} == {
         "a": ("input",), "b": (), "sum": ("a", "b"), "flat": ("sum",), "head": ("flat",),
     }  # fmt: skip
+
+
+def test_volumes_are_built_too_while_pictures_lie_channels_last():
+    layers = [
+        {"type": "conv3d", "out_channels": 2, "name": "volume", "bias": False},
+        {"type": "reshape", "shape": [2, 4, 16]},
+        {"type": "conv2d", "out_channels": 3, "name": "picture"},
+        {"type": "global_avg_pool2d"},
+        {"type": "linear", "out_features": "num_classes"},
+    ]
+    network = build(graph_of(job(layers), (1, 6, 6, 6), 5))
+    assert network(torch.zeros(2, 1, 6, 6, 6)).shape == (2, 5)
+    picture = network.get_submodule("picture").weight
+    assert picture.is_contiguous(memory_format=torch.channels_last)

@@ -73,7 +73,9 @@ def build(graph: Graph, *, rewrite: bool = True) -> Network:
     if rewrite:
         calls, output = pool_before_activation(calls, modules, output)
     network = Network(calls, modules, output)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for parameter in network.parameters():
+        if parameter.dim() == 4:  # those of 3-D convolutions have no such format
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network
 
 

@@ -11,7 +11,7 @@ from trainyard.spec.layers.base import LAYERS, Activation, PlainActivation
 from trainyard.spec.shapes import Shape, ShapeError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @LAYERS.register
@@ -138,7 +138,14 @@ class RRelu(Activation):
     def build(self, *shapes: Shape) -> nn.Module:
         from torch import nn
 
-        return nn.RReLU(self.lower, self.upper)
+        class RRelu(nn.RReLU):
+            def forward(self, x: Tensor) -> Tensor:
+                if self.training:
+                    return super().forward(x)
+                # The same numbers; ONNX has no random slopes, whatever they come to.
+                return nn.functional.leaky_relu(x, (self.lower + self.upper) / 2)
+
+        return RRelu(self.lower, self.upper)
 
 
 def require_range(low: float, high: float, field: str) -> None:

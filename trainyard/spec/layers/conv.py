@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from trainyard.spec.fields import ConvPad1d, ConvPad2d, ConvPad3d, Count, Pair, Single, Size, Triple
 from trainyard.spec.layers.base import LAYERS
@@ -73,7 +73,8 @@ class ConvBase(WithWeights):
     def _convolution(self, channels: int, *, bias: bool) -> nn.Module:
         from torch import nn
 
-        module: nn.Module = getattr(nn, f"Conv{self.rank}d")(
+        kind: Any = conv3d_for_export() if self.rank == 3 else getattr(nn, f"Conv{self.rank}d")
+        module: nn.Module = kind(
             channels,
             self.filters(channels),
             self.kernel_size,
@@ -121,6 +122,25 @@ class _Conv(ConvBase):
 
     def num_groups(self, channels: int) -> int:
         return self.groups
+
+
+def conv3d_for_export() -> type[nn.Conv3d]:
+    """torch.nn.Conv3d that survives the ONNX export without a bias.
+
+    onnxscript 0.7 gives a 3-D convolution without bias one of a wrong shape
+    (``aten_conv3d`` in its torchlib), which onnxruntime refuses to run.
+    """
+    import torch
+    from torch import Tensor, nn
+
+    class Conv3d(nn.Conv3d):
+        def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            if bias is None and torch.compiler.is_exporting():
+                bias = weight.new_zeros(len(weight))
+            output: Tensor = super()._conv_forward(input, weight, bias)
+            return output
+
+    return Conv3d
 
 
 def require_groups(groups: int, channels: int, filters: int) -> None:

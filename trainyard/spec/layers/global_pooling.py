@@ -26,10 +26,30 @@ class _Adaptive(Layer):
         return (shape[0], *(size if wanted is None else wanted for wanted, size in spatial))
 
     def build(self, *shapes: Shape) -> nn.Module:
+        import torch
         from torch import nn
 
-        module: nn.Module = getattr(nn, self.torch_name)(self.output_shape(*shapes)[1:])
-        return module
+        sizes, wanted = shapes[0][1:], self.output_shape(*shapes)[1:]
+        base: type[nn.Module] = getattr(nn, self.torch_name)
+        reduction = "mean" if "Avg" in self.torch_name else "amax"
+
+        class Adaptive(base):  # type: ignore[misc, valid-type]
+            def forward(self, x: Tensor) -> Tensor:
+                if not torch.compiler.is_exporting():
+                    return super().forward(x)  # type: ignore[no-any-return]
+                # The same numbers, axis by axis: ONNX has no windows of unequal lengths.
+                for axis, (size, count) in enumerate(zip(sizes, wanted, strict=True), start=2):
+                    windows = _windows(size, count)
+                    parts = [x.narrow(axis, start, end - start) for start, end in windows]
+                    x = torch.cat([getattr(p, reduction)(axis, keepdim=True) for p in parts], axis)
+                return x
+
+        return Adaptive(wanted)
+
+
+def _windows(size: int, count: int) -> list[tuple[int, int]]:
+    """Start and end of each of ``count`` windows over an axis, as in ATen's AdaptivePooling.h."""
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
 class _Adaptive1d(_Adaptive):
