@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from api.auth import get_caller
 from api.catalogue.schemas import Catalogue, CatalogueItem
 from trainyard.spec.augmentations import AUGMENTATIONS
+from trainyard.spec.backbones import BACKBONES
 from trainyard.spec.component import Family
 from trainyard.spec.layers import LAYERS
 from trainyard.spec.losses import LOSSES
@@ -27,7 +28,9 @@ def _catalogue(family: Family[Any]) -> Catalogue:
 @router.get("/layers")
 def list_layers() -> Catalogue:
     """Every layer."""
-    return _catalogue(LAYERS)
+    # Ready backbones are chosen by `type` as layers are.
+    items = [*LAYERS.catalogue(), *BACKBONES.catalogue()]
+    return Catalogue(items=[CatalogueItem(**item) for item in items])
 
 
 @router.get("/optimizers")

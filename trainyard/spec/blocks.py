@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from trainyard.spec.component import Component, OneOf
 from trainyard.spec.fields import Own, expected
@@ -125,6 +131,13 @@ class BlockUse(Layer):
     type: Annotated[str, Field(max_length=MAX_TEXT)]
     repeat: Annotated[int, Field(ge=1, le=MAX_REPEAT)] = 1
     """How many times it stands there, each on the output of the one before."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As short as it was written: only the block knows what the arguments' defaults are."""
+        written: dict[str, Any] = handler(self)
+        plain = {"name": None, "inputs": None, "repeat": 1}
+        return {k: v for k, v in written.items() if k not in plain or v != plain[k]}
 
     @property
     def args(self) -> dict[str, Any]:

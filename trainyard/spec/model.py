@@ -6,9 +6,15 @@ their shapes agree, is ``graph.py``'s.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from trainyard.spec.blocks import MAX_BLOCKS, NAME_PATTERN, AnyLayer, Block
 
@@ -35,3 +41,9 @@ stands for the block's layers."""
     layers: Annotated[list[AnyLayer], Field(min_length=1, max_length=MAX_LAYERS)]
     """Each takes the output of the one before it unless it names its `inputs`; \
 the last one's output is the model's."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_blocks(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """As short as it was written: most models have no blocks."""
+        written: dict[str, Any] = handler(self)
+        return {key: value for key, value in written.items() if key != "blocks" or value}
