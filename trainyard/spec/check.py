@@ -85,7 +85,7 @@ def _layers(graph: Graph) -> list[LayerReport]:
 
 
 def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
-    found = spec.training.mistakes(facts.input_shape)
+    found = spec.training.mistakes(facts.input_shape, facts.num_classes)
     loss = spec.training.loss
     if facts.task not in loss.tasks:
         message = f"the loss {loss.type} is for {' or '.join(loss.tasks)}, not for {facts.task}"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 
 from trainyard.errors import Mistake
 from trainyard.spec.augmentations import AUGMENTATIONS, Augmentation
 from trainyard.spec.component import OneOf
 from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
-from trainyard.spec.metrics import METRICS
+from trainyard.spec.metrics import METRICS, Accuracy, MeanMetric, Metric
 from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
+from trainyard.spec.patterns import Pattern
 from trainyard.spec.preprocess import PREPROCESS, Preprocess
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 
@@ -20,13 +29,11 @@ AnySchedule = Annotated[Schedule, OneOf(SCHEDULES)]
 AnyLoss = Annotated[Loss, OneOf(LOSSES)]
 AnyPreprocess = Annotated[Preprocess, OneOf(PREPROCESS)]
 AnyAugmentation = Annotated[Augmentation, OneOf(AUGMENTATIONS)]
-if TYPE_CHECKING:
-    MetricName = str
-else:
-    MetricName = Literal[tuple(METRICS.names())]
+AnyMetric = Annotated[Metric, OneOf(METRICS, by_name=True)]
 
+Alpha = Annotated[float, Field(gt=0.0, le=100.0)]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-Monitor = Literal["val/accuracy", "val/loss", "train/accuracy", "train/loss"]
+Monitor = Annotated[str, Field(pattern=r"^(train|val)/[a-z][a-z0-9_]*$", max_length=100)]
 
 
 class _Part(BaseModel):
@@ -81,19 +88,35 @@ class TrainingSpec(_Part):
     """What is minimised."""
     clip_gradient_norm: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
     """Largest norm of all gradients together; larger ones are scaled down to it."""
+    clip_gradient_value: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
+    """Largest absolute value of an entry of a gradient; done before ``clip_gradient_norm``."""
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     """Batches whose gradients make one optimizer step: the effective batch is
     ``batch_size × accumulate``, the memory that of ``batch_size``."""
+    ema: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Keep a running mean of the weights with this decay, such as 0.999; it is evaluated, kept as
+    the best and exported. The decay of step t is min(ema, (1 + t) / (10 + t))."""
+    mixup: Alpha | None = None
+    """Mix pairs of samples and their targets by a share drawn from Beta(mixup, mixup)."""
+    cutmix: Alpha | None = None
+    """Paste a rectangle of one picture into another, targets mixed by area, which is drawn from
+    Beta(cutmix, cutmix). With ``mixup`` too, each batch gets one or the other."""
+    freeze: Annotated[list[Pattern], Field(max_length=100)] = []
+    """Layers or parameters that stay as they start: names, types or patterns as in the groups of
+    the optimizer. Batch normalisation that is wholly frozen keeps its statistics too."""
+    layer_lr_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """The rate of each layer with weights is that of the next one times this."""
     preprocess: Annotated[list[AnyPreprocess], Field(max_length=8)] | None = None
     """Steps before the model, part of every export too. Absent: normalised with the mean and
     deviation of the training split, by channel. `[]`: pictures scaled to 0…1."""
     augment: Annotated[list[AnyAugmentation], Field(max_length=16)] = []
     """Random changes of training pictures, in this order."""
-    metrics: Annotated[list[MetricName], Field(max_length=16)] = ["accuracy"]
-    """What is measured beside the loss."""
+    metrics: Annotated[list[AnyMetric], Field(max_length=32)] = [Accuracy()]
+    """What is measured beside the loss: names, or objects where they have fields. Figures of a
+    whole split, such as `auroc`, come for val and test only."""
     monitor: Monitor = "val/accuracy"
-    """What «best» is judged by. Without a validation split the same of `train`; where `metrics`
-    lacks accuracy, the loss."""
+    """What «best» is judged by: `loss` or one of `metrics`, of `val` or `train`. Without a
+    validation split the same of `train`; where that is not measured, the loss."""
     early_stopping: EarlyStopping | None = None
     """Absent: all epochs are trained."""
     checkpoints: Checkpoints = Checkpoints()
@@ -106,28 +129,61 @@ class TrainingSpec(_Part):
     """Optimizer steps between two points of `train/…`; absent: ten, or a 500th of all steps where
     that is more. The first step and the last of each epoch are always reported."""
 
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_differ(cls, metrics: list[Metric]) -> list[Metric]:
+        names = [metric.series() for metric in metrics]
+        for name in names:
+            if names.count(name) > 1 or name == "loss":
+                raise ValueError(f"{name!r} is measured more than once")
+        return metrics
+
+    @field_serializer("metrics")
+    def _short_metrics(self, metrics: list[Metric]) -> list[str | dict[str, Any]]:
+        """Metrics that have no fields as their names."""
+        forms = [metric.model_dump(mode="json") for metric in metrics]
+        return [form["type"] if len(form) == 1 else form for form in forms]
+
     @field_validator("monitor")
     @classmethod
-    def _monitor_is_measured(cls, monitor: Monitor, info: ValidationInfo) -> Monitor:
+    def _monitor_is_measured(cls, monitor: str, info: ValidationInfo) -> str:
         """Runs only where the field is given; the default falls back by itself."""
-        metric = monitor.split("/")[1]
-        if metric != "loss" and metric not in info.data.get("metrics", [metric]):
-            raise ValueError(f"{monitor!r} is not measured: add {metric!r} to metrics")
+        split, name = monitor.split("/")
+        metrics = info.data.get("metrics")
+        if metrics is not None and name not in _measured(metrics, split):
+            known = ", ".join(_measured(metrics, split))
+            raise ValueError(f"{monitor!r} is not measured: {split} has {known}")
         return monitor
+
+    def series(self, split: str) -> list[str]:
+        """The names measured on a split, the loss first."""
+        return _measured(self.metrics, split)
 
     def monitored(self, *, has_val: bool) -> str:
         """The metric that decides «best» for a dataset with or without a validation split."""
-        split, metric = self.monitor.split("/")
-        metric = metric if metric in self.metrics else "loss"
-        return f"{split if has_val else 'train'}/{metric}"
+        split, name = self.monitor.split("/")
+        split = split if has_val else "train"
+        return f"{split}/{name if name in self.series(split) else 'loss'}"
+
+    def lower_is_better(self, name: str) -> bool:
+        """Whether ``val/loss``, ``val/accuracy`` … is best where it is lowest."""
+        metric = name.split("/")[1]
+        return all(m.series() != metric or not m.higher_is_better for m in self.metrics)
 
     def report_interval(self, num_steps: int) -> int:
         """Optimizer steps between two reports of a training of ``num_steps`` in all."""
         return self.report_every_steps or max(10, num_steps // 500)
 
-    def mistakes(self, input_shape: tuple[int, ...], path: str = "/training") -> list[Mistake]:
+    def mistakes(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int | None = None,
+        path: str = "/training",
+    ) -> list[Mistake]:
         """What does not fit samples of ``input_shape`` (C first), as pointers below ``path``."""
-        found = []
+        found = self.loss.mistakes(num_classes, f"{path}/loss")
+        if self.cutmix is not None and len(input_shape) != 3:
+            found.append(_only_for_pictures(f"{path}/cutmix", "cutmix", input_shape))
         for index, step in enumerate(self.preprocess or []):
             wanted = step.num_channels()
             if wanted is not None and wanted != input_shape[0]:
@@ -142,13 +198,23 @@ class TrainingSpec(_Part):
                 )
         if len(input_shape) != 3:
             found += [
-                Mistake(
-                    f"{path}/augment/{index}",
-                    f"{step.type} is for pictures (C, H, W), the dataset's samples are "
-                    f"{input_shape}",
-                    expected="samples of shape (C, H, W)",
-                    received=str(input_shape),
-                )
+                _only_for_pictures(f"{path}/augment/{index}", step.type, input_shape)
                 for index, step in enumerate(self.augment)
             ]
         return found
+
+
+def _measured(metrics: Sequence[Metric], split: str) -> list[str]:
+    """The loss, and the metrics that are measured on this split."""
+    return ["loss"] + [
+        metric.series() for metric in metrics if split != "train" or isinstance(metric, MeanMetric)
+    ]
+
+
+def _only_for_pictures(path: str, what: str, input_shape: tuple[int, ...]) -> Mistake:
+    return Mistake(
+        path,
+        f"{what} is for pictures (C, H, W), the dataset's samples are {input_shape}",
+        expected="samples of shape (C, H, W)",
+        received=str(input_shape),
+    )

@@ -20,15 +20,33 @@ from worker.training.device import generator_states, set_generator_states
 
 Tensors = dict[str, Tensor]
 
+_IN_WORK = "in_work."
+
 
 def pack_weights(network: nn.Module, *, step: int) -> bytes:
     """The network's parameters and buffers as a safetensors file."""
-    return bytes(save(_plain(network.state_dict()), metadata={"step": str(step)}))
+    return pack_tensors(network.state_dict(), step=step)
+
+
+def pack_tensors(weights: Tensors, *, step: int) -> bytes:
+    """As ``pack_weights``, of a state_dict."""
+    return bytes(save(_plain(weights), metadata={"step": str(step)}))
 
 
 def unpack_weights(network: nn.Module, weights: bytes) -> None:
     """Undoes ``pack_weights``; each tensor keeps its device and memory format."""
     network.load_state_dict(load(weights))
+
+
+def pack_weights_in_work(network: nn.Module) -> Tensors:
+    """The weights that training goes on with, where those to infer with are others."""
+    return {f"{_IN_WORK}{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+def unpack_weights_in_work(network: nn.Module, tensors: Tensors) -> None:
+    """Undoes ``pack_weights_in_work``."""
+    own = {k.removeprefix(_IN_WORK): v for k, v in tensors.items() if k.startswith(_IN_WORK)}
+    network.load_state_dict(own)
 
 
 def pack_state(tensors: Tensors, document: dict[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from worker.training.data import Samples
 from worker.training.metrics import Accumulator, Totals
 from worker.training.protocol import Stop
 from worker.training.run import Run
+from worker.training.whole_split import WholeSplit
 
 # Without gradients a batch takes far less memory, so it may be larger.
 _LARGER = 2
@@ -30,17 +31,18 @@ def evaluate(
     size = _LARGER * run.batch_size
     starts = range(0, len(samples), size)
     sums = Accumulator(run.training, len(starts), run.device)
-    run.network.eval()
-    with torch.inference_mode():
+    whole = WholeSplit(run.training)
+    with run.evaluating(), torch.inference_mode():
         for start in starts:
             if stop.is_set():
-                run.network.train()
                 return None
             raw, targets = samples.batch(np.arange(start, min(start + size, len(samples))))
             outputs = run.outputs(run.preprocess(raw))
             sums.add_batch(run.loss_function(outputs, targets), len(targets))
             sums.add_outputs(outputs, targets)
+            whole.add(outputs, targets)
             if also is not None:
                 also(outputs, targets)
-    run.network.train()
-    return sums.drain()
+    totals = sums.drain()
+    totals.whole = whole.values() if totals.is_finite else {}
+    return totals

@@ -35,6 +35,7 @@ def finish(
     position = run.position
     if run.best_weights is not None:
         unpack_weights(run.network, run.best_weights)
+    run.average = None  # it is what the best weights are
     run.dtype = torch.float32
     split = next((name for name in ("test", "val") if name in held_out), "train")
     report = ClassificationReport(class_names, run.device)
@@ -42,7 +43,7 @@ def finish(
     if totals is None:
         return Outcome("interrupted", summary=dict(position.latest))
     if split == "test":
-        teller.tell_metrics(totals.means("test", run.training.metrics))
+        teller.tell_metrics(totals.values("test", run.training.series("train")))
     return Outcome(
         "finished",
         summary=dict(position.latest),

@@ -17,10 +17,13 @@ def close_epoch(
     metric = training.monitored(has_val=has_val)
     value = values[metric]
     epoch = position.epoch
-    is_best = position.best is None or _is_better(metric, value, position.best.value)
+    lower = training.lower_is_better(metric)
+    is_best = position.best is None or _is_better(value, position.best.value, lower=lower)
     if is_best:
         position.best = Best(metric, value, position.step)
-    position.stopped_early = _is_time_to_stop(position, training, metric, value)
+    position.stopped_early = _is_time_to_stop(position, training, value, lower=lower)
+    position.monitored.append(value)
+    position.lr_factor = training.schedule.factor_after(position.monitored, lower_is_better=lower)
     position.epoch += 1
     position.step_in_epoch = 0
     position.epoch_totals = Totals()
@@ -28,18 +31,19 @@ def close_epoch(
     return is_best, is_best or is_last or epoch % training.checkpoints.every_epochs == 0
 
 
-def _is_better(metric: str, value: float, than: float, by: float = 0.0) -> bool:
-    """Lower is better for a loss, higher for all else."""
-    return than - value > by if metric.endswith("/loss") else value - than > by
+def _is_better(value: float, than: float, by: float = 0.0, *, lower: bool) -> bool:
+    return than - value > by if lower else value - than > by
 
 
-def _is_time_to_stop(position: Position, training: TrainingSpec, metric: str, value: float) -> bool:
+def _is_time_to_stop(
+    position: Position, training: TrainingSpec, value: float, *, lower: bool
+) -> bool:
     """Counts epochs without an improvement of more than ``min_delta`` on the last that was one."""
     stopping = training.early_stopping
     if stopping is None:
         return False
     if position.reference is None or _is_better(
-        metric, value, position.reference, stopping.min_delta
+        value, position.reference, stopping.min_delta, lower=lower
     ):
         position.reference = value
         position.stale_epochs = 0

@@ -85,7 +85,7 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
             totals = evaluate(run, val, stop)
             if totals is None:
                 return _interrupt(run, teller)
-            on_val = totals.means("val", training.metrics)
+            on_val = totals.values("val", training.series("train"))
             teller.tell_metrics(on_val)
             if not totals.is_finite:
                 return endings.diverged(training, f"the validation loss after step {position.step}")

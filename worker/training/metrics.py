@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trainyard.spec.metrics import METRICS
+from trainyard.spec.metrics import MeanMetric
 from trainyard.spec.training import TrainingSpec
 
 if TYPE_CHECKING:
-    from trainyard.spec.metrics import MetricFunction
+    from trainyard.spec.metrics.base import MetricFunction
 
 
 @dataclass
 class Totals:
-    """Sums over samples on the host: of the loss, and of each metric in the spec's order."""
+    """Sums over samples on the host: of the loss, and of each mean in the spec's order."""
 
     num_samples: int = 0
     loss: float = 0.0
     metrics: list[float] = field(default_factory=list)
+    whole: dict[str, float] = field(default_factory=dict)  # figures that are no sums, by name
 
     def add(self, other: Totals) -> None:
         self.num_samples += other.num_samples
@@ -36,20 +37,24 @@ class Totals:
         """Whether the loss is a number."""
         return math.isfinite(self.loss)
 
-    def means(self, split: str, names: Sequence[str]) -> dict[str, float]:
-        """``{"train/loss": …, "train/accuracy": …}``; empty where nothing was counted."""
+    def values(self, split: str, names: Sequence[str]) -> dict[str, float]:
+        """``{"train/loss": …, "train/accuracy": …}``; empty where nothing was counted.
+
+        ``names`` are the loss and the means, in the order of the sums.
+        """
         if self.num_samples == 0:
             return {}
-        sums = dict(zip(["loss", *names], [self.loss, *self.metrics], strict=True))
-        return {f"{split}/{name}": value / self.num_samples for name, value in sums.items()}
+        sums = zip(names, [self.loss, *self.metrics], strict=True)
+        means = {name: value / self.num_samples for name, value in sums}
+        return {f"{split}/{name}": value for name, value in (means | self.whole).items()}
 
 
 class Accumulator:
-    """The losses of up to ``capacity`` batches and the sums of the metrics over them."""
+    """The losses of up to ``capacity`` batches and the sums of the mean metrics over them."""
 
     def __init__(self, training: TrainingSpec, capacity: int, device: torch.device) -> None:
         self.functions: list[MetricFunction] = [
-            METRICS[name].model_validate({"type": name}).build() for name in training.metrics
+            metric.build() for metric in training.metrics if isinstance(metric, MeanMetric)
         ]
         self.losses = torch.zeros(capacity, device=device)
         self.sums = torch.zeros(len(self.functions), dtype=torch.float64, device=device)

@@ -26,6 +26,8 @@ class Position:
     step: int = 0  # steps that are done in all
     best: Best | None = None
     reference: float | None = None  # the monitored value that early stopping compares with
+    monitored: list[float] = field(default_factory=list)  # the monitored value of each epoch
+    lr_factor: float = 1.0  # what the schedule makes of those values
     stale_epochs: int = 0  # since that value
     stopped_early: bool = False
     elapsed_seconds: float = 0.0

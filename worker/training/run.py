@@ -6,21 +6,26 @@ by ``loop.py``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from trainyard.spec.preprocess import Statistics, affine
 from trainyard.spec.training import TrainingSpec
 from worker.training import checkpoint
 from worker.training import device as devices
 from worker.training.augment import augmenter
+from worker.training.averaging import Average
 from worker.training.build import build
 from worker.training.data import Preprocessing, Samples, epoch_order
+from worker.training.groups import freeze, parameter_groups
 from worker.training.metrics import Accumulator
+from worker.training.mixing import mixed
 from worker.training.position import Position
 from worker.training.protocol import CheckpointFile, Split
 
@@ -34,6 +39,7 @@ class Run:
     Attributes:
         steps_per_epoch, num_steps: optimizer steps; each takes ``accumulate`` batches.
         gradient_norm: of the last step, before clipping; None where nothing is clipped.
+        average: the running mean of the weights, where the spec asks for one.
     """
 
     def __init__(
@@ -48,13 +54,18 @@ class Run:
         self.device = device
         self.dtype = devices.choose_precision(training.precision, device)
         self.network = build(graph).to(device)
+        self._frozen = freeze(self.network, graph, training)
+        self._train_mode()
+        self.average = Average(self.network, training.ema) if training.ema is not None else None
         folded = affine(training.preprocess, statistics, dtype=str(train_split.x.dtype))
         self.preprocess = Preprocessing(folded, graph.input_shape).to(device)
         self.augment = augmenter(training.augment)
-        self.optimizer = training.optimizer.build(self.network.parameters(), fused=True)
+        parameters = parameter_groups(self.network, graph, training)
+        self.optimizer = training.optimizer.build(parameters, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
-        self.loss_function = training.loss.build()
         self.samples = Samples(train_split, device, devices.resident_bytes(device))
+        counts = torch.bincount(self.samples.targets, minlength=graph.output_shape[0]).tolist()
+        self.loss_function = training.loss.build(class_counts=counts)
         self.batch_size = min(training.batch_size, len(self.samples))
         # A last batch of one sample is left out: batch normalisation learns nothing from it.
         rest = len(self.samples) % self.batch_size
@@ -82,9 +93,9 @@ class Run:
 
     @property
     def last_lr(self) -> float:
-        """The learning rate of the last step."""
-        lr: float = self.optimizer.param_groups[0]["lr"]
-        return lr
+        """The learning rate of the last step, before the factors of parameter groups."""
+        group = self.optimizer.param_groups[0]
+        return float(group["lr"] / group.get("lr_scale", 1.0))
 
     def first_diverged_step(self) -> int | None:
         """The first step since the last report whose loss is not finite. Waits for the device."""
@@ -95,7 +106,7 @@ class Run:
 
     def epoch_means(self) -> dict[str, float]:
         """Means over the steps of this epoch that have been reported."""
-        return self.position.epoch_totals.means("train", self.training.metrics)
+        return self.position.epoch_totals.values("train", self.training.series("train"))
 
     def step(self) -> None:
         """One optimizer step on the next samples of the epoch's order."""
@@ -105,18 +116,38 @@ class Run:
             self._order = epoch_order(len(self.samples), self.training.seed, position.epoch)
         start = position.step_in_epoch * self.step_size
         stop = min(start + self.step_size, self.num_used)
+        lr = self._lr()
         for group in self.optimizer.param_groups:
-            group["lr"] = self._lr()
+            group["lr"] = lr * group.get("lr_scale", 1.0)
         self._set_gradients(start, stop)
         self._update()
         position.step_in_epoch += 1
         position.step += 1
+        if self.average is not None:
+            self.average.update(self.network, position.step)
 
     def _lr(self) -> float:
-        training = self.training
-        return training.schedule.learning_rate(
-            training.optimizer.lr, self.position.step, self.steps_per_epoch, self.num_steps
+        training, position = self.training, self.position
+        lr = training.schedule.learning_rate(
+            training.optimizer.lr, position.step, self.steps_per_epoch, self.num_steps
         )
+        return lr * position.lr_factor
+
+    def _train_mode(self) -> None:
+        """Training mode for all that is trained; what is frozen stays as when it is evaluated."""
+        self.network.train()
+        for module in self._frozen:
+            module.eval()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The network in evaluation mode, with the mean weights where there are such."""
+        with self.average.in_place(self.network) if self.average else nullcontext():
+            self.network.eval()
+            try:
+                yield
+            finally:
+                self._train_mode()
 
     def outputs(self, inputs: Tensor) -> Tensor:
         """What the network gives in the precision of this training, as float32."""
@@ -130,18 +161,27 @@ class Run:
         for first in range(start, stop, self.batch_size):
             indices = self._order[first : min(first + self.batch_size, stop)]
             raw, targets = self.samples.batch(indices)
-            outputs = self.outputs(self.preprocess(self.augment(raw)))
+            inputs, mix = mixed(self.preprocess(self.augment(raw)), self.training)
+            outputs = self.outputs(inputs)
+            loss = (
+                mix.loss(self.loss_function, outputs, targets)
+                if mix
+                else (self.loss_function(outputs, targets))
+            )
             # The mean over the step: each batch counts by its share of the samples.
-            loss = self.loss_function(outputs, targets) * (len(indices) / (stop - start))
+            loss = loss * (len(indices) / (stop - start))
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.window.add_outputs(outputs, targets)
             losses.append(loss.detach())
         self.window.add_batch(torch.stack(losses).sum(), stop - start)
 
     def _update(self) -> None:
-        limit = self.training.clip_gradient_norm
-        if limit is not None:
+        limit, largest = self.training.clip_gradient_norm, self.training.clip_gradient_value
+        if limit is not None or largest is not None:
             self.scaler.unscale_(self.optimizer)
+        if largest is not None:
+            clip_grad_value_(self.network.parameters(), largest)
+        if limit is not None:
             self.gradient_norm = clip_grad_norm_(self.network.parameters(), limit)
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -150,7 +190,7 @@ class Run:
     def checkpoint(self, *, is_best: bool = False) -> CheckpointFile:
         """Everything of now; ``is_best`` also keeps the weights for the end."""
         position = self.position
-        weights = checkpoint.pack_weights(self.network, step=position.step)
+        weights = checkpoint.pack_tensors(self._inferring(), step=position.step)
         if is_best:
             self.best_weights = weights
         value = position.best.value if is_best and position.best else None
@@ -158,12 +198,17 @@ class Run:
         state = self._state(best_is_here=is_best)
         return CheckpointFile(position.step, epoch, weights, state, is_best, value)
 
+    def _inferring(self) -> dict[str, Tensor]:
+        """The weights to infer with: the mean ones where there are such."""
+        return self.average.mean if self.average else self.network.state_dict()
+
     def _state(self, *, best_is_here: bool) -> bytes:
         generators, generator_document = checkpoint.pack_generators(self.device)
         self.position.window_sizes = list(self.window.sizes)
         tensors = {
             **checkpoint.pack_optimizer(self.optimizer),
             **generators,
+            **(checkpoint.pack_weights_in_work(self.network) if self.average else {}),
             "window.losses": self.window.losses,
             "window.sums": self.window.sums,
         }
@@ -181,6 +226,9 @@ class Run:
         """Goes on from a checkpoint of the same spec and data, exactly."""
         tensors, document = checkpoint.unpack_state(state)
         checkpoint.unpack_weights(self.network, weights)
+        if self.average is not None:
+            self.average = Average(self.network, self.average.decay)
+            checkpoint.unpack_weights_in_work(self.network, tensors)
         checkpoint.unpack_optimizer(self.optimizer, tensors)
         checkpoint.unpack_generators(tensors, document["generators"], self.device)
         self.scaler.load_state_dict(document["scaler"])

@@ -1,0 +1,42 @@
+"""What a loss is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import ConfigDict
+
+from trainyard.errors import Mistake
+from trainyard.spec.component import Component, Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+CLASSIFICATION, MULTI_LABEL = "classification", "multi_label"
+REGRESSION, FORECASTING = "regression", "forecasting"
+SEGMENTATION, EMBEDDING = "segmentation", "embedding"
+
+
+class Loss(Component):
+    """Base of the losses. ``tasks`` names those that its outputs and targets fit."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    tasks: ClassVar[tuple[str, ...]] = ()
+
+    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+        """A function of (outputs, targets) that gives the mean over the batch, a scalar.
+
+        Outputs are float32 logits; ``class_counts`` are the training split's samples by class.
+        """
+        raise NotImplementedError
+
+    def mistakes(self, num_classes: int | None, path: str) -> list[Mistake]:
+        """What does not fit a dataset of ``num_classes``, as pointers below ``path``."""
+        return []
+
+
+LOSSES: Family[Loss] = Family("loss")

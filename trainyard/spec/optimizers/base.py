@@ -1,0 +1,96 @@
+"""What an optimizer of the spec is, and groups of parameters with figures of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trainyard.spec.component import Component, Family
+from trainyard.spec.patterns import Pattern
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer as TorchOptimizer
+
+    # What torch's optimizers take: parameters, or groups ``{"params": […], "lr": …}``.
+    ParameterGroups = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
+else:
+    ParameterGroups = Any
+
+Rate = Annotated[float, Field(gt=0.0, le=100.0)]
+Decay = Annotated[float, Field(ge=0.0, le=100.0)]
+Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
+Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]
+Epsilon = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class Group(BaseModel):
+    """Parameters that have figures of their own; the first group that matches counts."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+    )
+
+    match: Pattern
+    """Which parameters, such as `norm|bias`: words of the layer's name or type, or of the
+    parameter's name, separated by `|`; with `*` or `?`, a pattern of the whole name."""
+    lr: Rate | None = None
+    """Learning rate in the place of the optimizer's; the schedule scales both alike."""
+    weight_decay: Decay | None = None
+    """In the place of the optimizer's."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.lr is None and self.weight_decay is None:
+            raise ValueError("a group needs an lr or a weight_decay of its own")
+        return self
+
+
+class Optimizer(Component):
+    """Base of the optimizers. Every one has ``weight_decay``, in the way its paper has it."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    # A rate above this is told as unusual by a check; ten times the largest in common use.
+    unusual_lr: ClassVar[float] = 0.1
+
+    lr: Rate = 0.001
+    """Learning rate that the schedule's factor multiplies."""
+    groups: Annotated[list[Group], Field(max_length=32)] = []
+    """Parameters with a learning rate or weight decay of their own."""
+
+    def num_state_tensors(self) -> int:
+        """How many values the state keeps for each parameter, for the estimate of memory."""
+        raise NotImplementedError
+
+    def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
+        """The torch optimizer; ``fused`` asks for the one-kernel form where there is one.
+
+        All of its state must be tensors in ``optimizer.state``: that is what checkpoints keep.
+        """
+        raise NotImplementedError
+
+
+class FromTorch(Optimizer):
+    """An optimizer of torch.optim whose arguments are the fields."""
+
+    torch_name: ClassVar[str]
+    can_fuse: ClassVar[bool] = False
+
+    def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
+        from torch import optim
+
+        arguments = self.model_dump(exclude={"type", "groups"})
+        if self.can_fuse:
+            arguments["fused"] = fused
+        optimizer: TorchOptimizer = getattr(optim, self.torch_name)(parameters, **arguments)
+        return optimizer
+
+
+OPTIMIZERS: Family[Optimizer] = Family("optimizer")
