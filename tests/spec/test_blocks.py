@@ -248,6 +248,34 @@ def test_blocks_that_grow_without_bound_stop_at_once(
     assert time.monotonic() - started < 10
 
 
+def test_many_uses_stop_at_the_same_bound_and_so_do_layers_left_out() -> None:
+    started = time.monotonic()
+    many = told(nest(2, 10, 900), *[{"type": "b1"}] * 500)
+    assert "more than 10000 layers" in many["/model/layers/1"].message
+    blocks = nest(8, 1, 1000)
+    blocks["b0"]["layers"][0]["when"] = False
+    assert "more than 10000 layers" in told(blocks, {"type": "b7"})["/model/layers/0"].message
+    assert time.monotonic() - started < 10
+
+
+def test_arguments_cannot_grow_without_bound_from_block_to_block() -> None:
+    blocks: Json = {"b0": {"args": {"x": 1}, "layers": [{"type": "relu"}]}}
+    for level in range(1, 9):
+        use = {"type": f"b{level - 1}", "x": ["$x"] * 100}
+        blocks[f"b{level}"] = {"args": {"x": 1}, "layers": [use]}
+    started = time.monotonic()
+    assert "a short list" in told(blocks, {"type": "b8"})["/model/blocks/b7/layers/0/x"].message
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("value", [10**400, 2**54, float("nan"), float("inf"), "x" * 201])
+def test_argument_of_no_moderate_size_is_refused(value: object) -> None:
+    blocks = {"b": {"args": {"x": value}, "layers": [{"type": "relu"}]}}
+    assert set(told(blocks, {"type": "b", "x": value})) == {
+        "/model/blocks/b/args/x", "/model/layers/0/x",
+    }  # fmt: skip
+
+
 def test_operators_limit_counts_the_layers_of_blocks_as_often_as_they_are_used() -> None:
     spec = parse_job(job(nest(2, 6, 2), {"type": "b1", "repeat": 2}))
     assert check(spec, FACTS, Limits(max_layers=26))

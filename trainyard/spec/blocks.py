@@ -6,7 +6,6 @@ A block's layers stand here as the user wrote them, since any field may hold an 
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 from pydantic import (
@@ -26,7 +25,8 @@ MAX_BLOCK_LAYERS = 1000
 MAX_REPEAT = 1000
 MAX_NUMBER = 2**53
 MAX_TEXT = 200
-MAX_ITEMS = 100
+MAX_ITEMS = 100  # of a list or an object
+MAX_VALUES = 1000  # of an argument in all
 MAX_DEPTH = 5
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_-]{0,99}$"
@@ -35,19 +35,36 @@ ARG_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
 RESERVED_ARGS = ("type", "name", "inputs", "repeat", "when")
 
 
-def _is_plain(value: Any, depth: int = MAX_DEPTH) -> bool:
-    """Whether the value is JSON of bounded size."""
+def _is_plain(value: Any) -> bool:
+    """Whether the value is JSON of bounded size.
+
+    Values in all are counted, not only items of each list: an argument may hold another one
+    many times over, at every level of blocks in blocks.
+    """
+    waiting, num_values = [(value, 0)], 0
+    while waiting:
+        here, depth = waiting.pop()
+        num_values += 1
+        if num_values > MAX_VALUES or depth > MAX_DEPTH:
+            return False
+        if isinstance(here, dict):
+            if any(not isinstance(key, str) or len(key) > MAX_TEXT for key in here):
+                return False
+            here = list(here.values())
+        if isinstance(here, list):
+            if len(here) > MAX_ITEMS:
+                return False
+            waiting += [(item, depth + 1) for item in here]
+        elif not _is_leaf(here):
+            return False
+    return True
+
+
+def _is_leaf(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= MAX_TEXT
     if isinstance(value, int | float):
-        return math.isfinite(value) and abs(value) <= MAX_NUMBER
-    if isinstance(value, list):
-        return depth > 0 and len(value) <= MAX_ITEMS and all(_is_plain(v, depth - 1) for v in value)
-    if isinstance(value, dict):
-        return depth > 0 and len(value) <= MAX_ITEMS and all(
-            isinstance(key, str) and len(key) <= MAX_TEXT and _is_plain(item, depth - 1)
-            for key, item in value.items()
-        )  # fmt: skip
+        return abs(value) <= MAX_NUMBER  # which no infinity is, and no NaN
     return value is None
 
 

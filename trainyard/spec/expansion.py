@@ -73,6 +73,7 @@ class _Expander:
     mistakes: dict[str, Mistake] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     num_read: int = 0
+    total_size: int = 0
     num_suggestions: int = 0
 
     def top(self, layer: Layer, place: Place) -> Part:
@@ -82,7 +83,8 @@ class _Expander:
         args, wrong = self._filled(layer.args, {}, place)
         try:
             part = unread(layer, place) if wrong else self._use(layer, args, place, self._scope())
-            if part.count > MAX_LAYERS:
+            self.total_size += part.size
+            if self.total_size > MAX_LAYERS:
                 raise _TooLarge
         except _TooLarge:
             message = f"the blocks come to more than {MAX_LAYERS} layers"

@@ -65,6 +65,13 @@ class Part:
             return 0 if self.skipped else 1
         return self.repeat * sum(part.count for part in self.body)
 
+    @property
+    def size(self) -> int:
+        """As ``count``, with those that are left out: what it costs to walk over them."""
+        if self.body is None:
+            return 1
+        return self.repeat * sum(part.size for part in self.body)
+
 
 @dataclass(frozen=True)
 class Expansion:
