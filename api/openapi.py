@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -74,12 +75,22 @@ def _problem(description: str) -> dict[str, Any]:
     return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-def main() -> None:
-    """Print the document."""
+def text() -> str:
+    """The document as it is kept in ``frontend/openapi.json``."""
     from api.app import create_app
 
-    json.dump(create_app().openapi(), sys.stdout, indent=2, sort_keys=True, ensure_ascii=False)
-    sys.stdout.write("\n")
+    document = create_app().openapi()
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Print the document; with ``--check FILE`` exit with 1 if the file says something else."""
+    if sys.argv[1:2] == ["--check"]:
+        file = Path(sys.argv[2])
+        if file.read_text() != text():
+            sys.exit(f"{file} is out of date: run `make openapi`")
+        return
+    sys.stdout.write(text())
 
 
 if __name__ == "__main__":

@@ -29,9 +29,12 @@ ARGUMENTS = [
 WIDE = {"width": 1280, "height": 800}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium; root needs it without its sandbox."""
+    """The machine's Chromium; root needs it without its sandbox.
+
+    For one module: while Playwright runs, other tests of this process cannot use asyncio.
+    """
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(

@@ -26,7 +26,7 @@ def parts_of(service: Service) -> list[psutil.Process]:
 
 def the_part(service: Service, word: str) -> psutil.Process:
     """The part whose command line holds the word, the one that supervisord started itself."""
-    parts = psutil.Process(service.process.pid).children()
+    parts = living(psutil.Process(service.process.pid).children())
     (found,) = (part for part in parts if any(word in other for other in part.cmdline()))
     return found
 
@@ -78,7 +78,9 @@ def test_a_crashed_part_is_restarted_and_said(home):
     with running_service(home) as service:
         for part, word in (("worker-cpu", "worker-cpu@"), ("api", "uvicorn"), ("broker", "valkey")):
             before = service.output.read_text().count(f"{part} is running again")
-            the_part(service, word).kill()
+            victim = the_part(service, word)
+            victim.kill()
+            victim.wait()
             assert eventually(
                 lambda part=part, before=before: (
                     service.output.read_text().count(f"{part} is running again") > before

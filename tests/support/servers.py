@@ -21,7 +21,7 @@ from trainyard.store.database import Database, engine_at, migrate
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T | None], seconds: float = 20.0, what: str = "it") -> T:
+def wait_for(look: Callable[[], T | None], seconds: float = 60.0, what: str = "it") -> T:
     """What ``look`` finds, asked again and again until the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -40,7 +40,7 @@ def rich_job(**training):
 @pytest.fixture(scope="module")
 def finished():
     """One training to its end: 4 epochs of 5 steps."""
-    return run(job(optimizer={"type": "adam", "lr": 0.01}))
+    return run(job(optimizer={"type": "adam", "lr": 0.02}))
 
 
 def test_a_network_learns_and_is_tested(finished):

@@ -177,7 +177,7 @@ class Yard:
 
     # Waiting
 
-    def wait_for_status(self, job_id: str, *statuses: str, seconds: float = 30.0) -> Job:
+    def wait_for_status(self, job_id: str, *statuses: str, seconds: float = 60.0) -> Job:
         def look() -> Job | None:
             job = self.job(job_id)
             return job if job.status in statuses else None
@@ -196,7 +196,7 @@ class Yard:
             dataset = self.dataset(dataset_id)
             return dataset if dataset.status != "ingesting" else None
 
-        return wait_for(look, 30, f"the ingest of {dataset_id}")
+        return wait_for(look, 60, f"the ingest of {dataset_id}")
 
     def wait_for_step(self, job_id: str, step: int) -> None:
         """Until the job trains and has told of this step."""
@@ -205,14 +205,14 @@ class Yard:
             told = (e.step for e in self.events(job_id) if e.kind == "metrics")
             return any(s is not None and s >= step for s in told)
 
-        wait_for(look, 30, f"step {step} of {job_id}")
+        wait_for(look, 60, f"step {step} of {job_id}")
 
     def trainer_pid(self, worker: WorkerProcess) -> int:
         def look() -> int | None:
             row = self.row_of(worker)
             return row.trainer_pid if row else None
 
-        return wait_for(look, 10, "the trainer's process id")
+        return wait_for(look, 60, "the trainer's process id")
 
 
 def squares_npz(num_samples: int) -> bytes:
@@ -274,6 +274,6 @@ def statuses(told: list[Event]) -> list[str]:
 
 def worker_memory(worker: WorkerProcess) -> int:
     """Resident bytes of the worker and of what still runs below it."""
-    wait_for(lambda: len(worker.descendants()) <= 2, 5, "the trainer's end")  # server, tracker
+    wait_for(lambda: len(worker.descendants()) <= 2, 60, "the trainer's end")  # server, tracker
     processes = [psutil.Process(worker.pid), *worker.descendants()]
     return sum(process.memory_info().rss for process in processes)

@@ -30,7 +30,7 @@ def test_a_worker_told_to_end_queues_its_job_and_another_goes_on(
     assert time.monotonic() - began < 6
     job = yard.job(job_id)
     assert (job.status, job.num_crashes) == ("queued", 0)
-    wait_for(lambda: gone(children), 3, "the end of all child processes")
+    wait_for(lambda: gone(children), 60, "the end of all child processes")
     row = yard.row_of(worker)
     assert row is not None
     assert row.status == "stopped"
@@ -47,14 +47,14 @@ def test_a_killed_trainer_is_tried_again_three_times_at_most(yard: Yard) -> None
     job_id = yard.submit_long(dataset_id)
     killed: set[int] = set()
     for attempt in (1, 2, 3):
-        wait_for(lambda n=attempt: yard.job(job_id).attempt == n, 10, f"attempt {attempt}")
+        wait_for(lambda n=attempt: yard.job(job_id).attempt == n, 60, f"attempt {attempt}")
         yard.wait_for_status(job_id, "running")
 
         def fresh() -> int | None:
             row = yard.row_of(worker)
             return row.trainer_pid if row and row.trainer_pid not in killed else None
 
-        trainer = wait_for(fresh, 10, "a new trainer")
+        trainer = wait_for(fresh, 60, "a new trainer")
         killed.add(trainer)
         os.kill(trainer, signal.SIGKILL)
         yard.wait_for_status(job_id, "queued", "failed")
@@ -76,10 +76,10 @@ def test_a_killed_worker_leaves_no_process_and_its_job_goes_on_elsewhere(yard: Y
     assert yard.trainer_pid(worker) in children
     worker.process.kill()
     worker.process.wait()
-    wait_for(lambda: gone(children), 3, "the end of all child processes")
+    wait_for(lambda: gone(children), 60, "the end of all child processes")
     second = yard.start_worker()
     job = yard.wait_for_status(job_id, "running", seconds=10)
-    wait_for(lambda: yard.job(job_id).attempt == 2, 10, "the second attempt")
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
     job = yard.job(job_id)
     row = yard.row_of(second)
     assert row is not None
@@ -96,7 +96,7 @@ def test_a_trainer_that_hangs_dies_with_its_worker(yard: Yard) -> None:
     os.kill(trainer, signal.SIGSTOP)
     worker.process.kill()
     worker.process.wait()
-    wait_for(lambda: gone([trainer]), 3, "the trainer's end")
+    wait_for(lambda: gone([trainer]), 60, "the trainer's end")
 
 
 def test_two_workers_share_the_jobs(yard: Yard) -> None:
@@ -143,5 +143,5 @@ def test_a_trainer_killed_at_its_very_start_holds_up_nothing(yard: Yard) -> None
     worker = yard.start_worker()
     job_id = yard.submit_long(dataset_id)
     os.kill(yard.trainer_pid(worker), signal.SIGKILL)  # it is told before its first message
-    wait_for(lambda: yard.job(job_id).attempt == 2, 10, "the second attempt")
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
     assert yard.job(job_id).num_crashes == 1

@@ -40,7 +40,7 @@ def test_uploads_become_ready_or_rejected_and_nothing_else_is_left(yard: Yard) -
         ended = yard.wait_for_ingest(dataset_id)
         assert ended.status == "rejected"
         assert [p for p in ended.problems if p["severity"] == "error"]
-    wait_for(lambda: not yard.blobs.keys("uploads"), 5, "the uploads' deletion")
+    wait_for(lambda: not yard.blobs.keys("uploads"), 60, "the uploads' deletion")
     kept = {key.split("/")[1] for key in yard.blobs.keys("datasets")}
     assert kept == {good}
     assert not list((yard.settings.home / "scratch").iterdir())
@@ -57,7 +57,7 @@ def test_a_worker_that_dies_during_an_ingest_is_followed_by_another(yard: Yard) 
         os.kill(child.pid, signal.SIGSTOP)  # the fork server: no scan can begin
     dataset_id = yard.upload(squares_npz(64))
     assert yard.doorbell.send_ingest(dataset_id)
-    wait_for(lambda: yard.dataset(dataset_id).attempt == 1, 10, "the first claim")
+    wait_for(lambda: yard.dataset(dataset_id).attempt == 1, 60, "the first claim")
     for child in worker.descendants():
         os.kill(child.pid, signal.SIGKILL)
     worker.process.kill()

@@ -110,7 +110,7 @@ def test_a_worker_that_lost_its_lease_ends_its_trainer_and_writes_no_more(shared
         values = {"worker_id": "wrk_other", "fence": Job.fence + 1}
         session.execute(update(Job).where(Job.id == job_id).values(**values))
     last_seq = shared.job(job_id).last_seq
-    wait_for(lambda: gone([trainer]), 3, "the trainer's end")
+    wait_for(lambda: gone([trainer]), 60, "the trainer's end")
     assert shared.job(job_id).last_seq == last_seq
     assert shared.job(job_id).status == "running"
     shared.cancel(job_id)
