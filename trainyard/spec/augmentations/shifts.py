@@ -1,35 +1,17 @@
-"""Augmentations by name: random changes of training batches, made on the device.
-
-They see raw batches (N, C, H, W), before preprocessing, and draw from torch's default generator
-of the batch's device, whose state a checkpoint holds. They do not travel with the model.
-"""
+"""Augmentations that move whole pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from trainyard.spec.component import Component, Family
+from trainyard.spec.augmentations.base import AUGMENTATIONS, Augmentation, Chance
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    BatchFunction = Callable[[Tensor], Tensor]
-
-
-class Augmentation(Component):
-    """Base of the augmentations."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    def build(self) -> BatchFunction:
-        """A function of a raw batch (N, C, H, W) that gives one of the same shape and type."""
-        raise NotImplementedError
-
-
-AUGMENTATIONS: Family[Augmentation] = Family("augmentation")
+    from trainyard.spec.augmentations.base import BatchFunction
 
 
 @AUGMENTATIONS.register
@@ -37,7 +19,7 @@ class RandomFlip(Augmentation):
     """Mirrors each picture with probability ``p``."""
 
     type: Literal["random_flip"] = "random_flip"
-    p: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    p: Chance = 0.5
     """Probability that a picture is mirrored."""
     direction: Literal["horizontal", "vertical"] = "horizontal"
     """`horizontal` swaps left and right, `vertical` top and bottom."""

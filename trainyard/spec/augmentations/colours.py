@@ -1,0 +1,171 @@
+"""Augmentations of values: brightness, contrast, colour, sharpness, noise.
+
+Shares are of white: of 255 in pictures, of 1 in floats.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from trainyard.spec.augmentations.base import (
+    AUGMENTATIONS,
+    Augmentation,
+    Chance,
+    between,
+    like,
+    some,
+    white,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from trainyard.spec.augmentations.base import BatchFunction
+
+Sigma = Annotated[float, Field(gt=0.0, le=20.0)]
+
+
+def _grey(values: Tensor) -> Tensor:
+    """(N, 1, H, W): ITU-R 601 luma of three channels, else their mean."""
+    if values.shape[1] != 3:
+        return values.mean(dim=1, keepdim=True)
+    return 0.299 * values[:, :1] + 0.587 * values[:, 1:2] + 0.114 * values[:, 2:]
+
+
+@AUGMENTATIONS.register
+class ColorJitter(Augmentation):
+    """Changes brightness, contrast and saturation, in this order, by factors of 1 ± the field."""
+
+    type: Literal["color_jitter"] = "color_jitter"
+    brightness: Chance = 0.0
+    """Values are multiplied by a factor."""
+    contrast: Chance = 0.0
+    """The distance from the picture's mean grey is multiplied."""
+    saturation: Chance = 0.0
+    """The distance from the pixel's grey is multiplied."""
+    p: Chance = 1.0
+    """Probability that a picture is changed."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"type": "color_jitter", "brightness": 0.2},
+        {"type": "color_jitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "p": 0.8},
+    )
+
+    def build(self) -> BatchFunction:
+        def change(batch: Tensor) -> Tensor:
+            num, device = len(batch), batch.device
+            bright, strong, vivid = (
+                between(num, 1 - amount, 1 + amount, device)
+                for amount in (self.brightness, self.contrast, self.saturation)
+            )
+            values = batch.float() * bright
+            if self.contrast:
+                mean = _grey(values).mean(dim=(2, 3), keepdim=True)
+                values = mean + (values - mean) * strong
+            if self.saturation:
+                grey = _grey(values)
+                values = grey + (values - grey) * vivid
+            return some(batch, self.p, like(batch, values))
+
+        return change
+
+
+@AUGMENTATIONS.register
+class RandomGrayscale(Augmentation):
+    """Gives each picture, with probability ``p``, the same grey in all channels."""
+
+    type: Literal["random_grayscale"] = "random_grayscale"
+    p: Chance = 0.1
+    """Probability that a picture loses its colour."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "random_grayscale", "p": 0.5},)
+
+    def build(self) -> BatchFunction:
+        return lambda batch: some(batch, self.p, like(batch, _grey(batch.float())).expand_as(batch))
+
+
+@AUGMENTATIONS.register
+class RandomInvert(Augmentation):
+    """Turns each picture, with probability ``p``, into its negative: white − value."""
+
+    type: Literal["random_invert"] = "random_invert"
+    p: Chance = 0.5
+    """Probability that a picture is inverted."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "random_invert"},)
+
+    def build(self) -> BatchFunction:
+        return lambda batch: some(batch, self.p, like(batch, white(batch) - batch.float()))
+
+
+@AUGMENTATIONS.register
+class GaussianBlur(Augmentation):
+    """Blurs each picture by a Gaussian whose deviation is drawn from ``sigma``; edges repeat."""
+
+    type: Literal["gaussian_blur"] = "gaussian_blur"
+    kernel_size: Annotated[int, Field(ge=3, le=63)] = 3
+    """Pixels of the kernel across, an odd number."""
+    sigma: Annotated[tuple[Sigma, Sigma], Field(strict=False)] = (0.1, 2.0)
+    """Least and largest deviation, in pixels."""
+    p: Chance = 0.5
+    """Probability that a picture is blurred."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"type": "gaussian_blur"},
+        {"type": "gaussian_blur", "kernel_size": 5, "sigma": [0.5, 1.5], "p": 1.0},
+    )
+
+    @field_validator("kernel_size")
+    @classmethod
+    def _is_odd(cls, size: int) -> int:
+        if size % 2 == 0:
+            raise ValueError("kernel_size must be odd")
+        return size
+
+    def build(self) -> BatchFunction:
+        import torch
+        from torch.nn.functional import conv2d, pad
+
+        low, high = sorted(self.sigma)
+        half = self.kernel_size // 2
+
+        def change(batch: Tensor) -> Tensor:
+            num, channels, height, width = batch.shape
+            places = torch.arange(-half, half + 1, device=batch.device)
+            sigma = between(num, low, high, batch.device).view(num, 1)
+            weights = (-(places**2) / (2 * sigma**2)).softmax(dim=1)
+            kernel = weights.repeat_interleave(channels, dim=0)[:, None, :]
+            planes = batch.float().reshape(1, num * channels, height, width)
+            planes = pad(planes, (half,) * 4, mode="replicate")
+            planes = conv2d(planes, kernel[:, :, None, :], groups=num * channels)
+            planes = conv2d(planes, kernel[:, :, :, None], groups=num * channels)
+            return some(batch, self.p, like(batch, planes.view(batch.shape)))
+
+        return change
+
+
+@AUGMENTATIONS.register
+class GaussianNoise(Augmentation):
+    """Adds normal noise to every value."""
+
+    type: Literal["gaussian_noise"] = "gaussian_noise"
+    std: Annotated[float, Field(gt=0.0, le=1e6)] = 0.05
+    """Its deviation, as a share of white."""
+    p: Chance = 1.0
+    """Probability that a picture is changed."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"type": "gaussian_noise"},
+        {"type": "gaussian_noise", "std": 0.2, "p": 0.5},
+    )
+
+    def build(self) -> BatchFunction:
+        import torch
+
+        def change(batch: Tensor) -> Tensor:
+            noise = torch.randn(batch.shape, device=batch.device) * (self.std * white(batch))
+            return some(batch, self.p, like(batch, batch.float() + noise))
+
+        return change
