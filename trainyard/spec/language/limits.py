@@ -1,0 +1,11 @@
+"""The bounds of the language. They hold for each expression by itself."""
+
+MAX_LENGTH = 2000  # characters
+MAX_DEPTH = 40  # of parentheses, calls and operators within each other
+MAX_NODES = 400
+MAX_DIGITS = 30  # of one number as it is written
+MAX_CONSTANT = 1e30
+MAX_EXPONENT = 64  # of a constant power
+MAX_RANK = 8
+MAX_AXIS = 2**31 - 1
+MAX_VALUES = 2**28  # of one tensor, a sample's where it has a batch axis

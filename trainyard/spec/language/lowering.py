@@ -1,0 +1,352 @@
+"""From a tree to a program: every shape is found, every constant reckoned, on plain Python.
+
+Names become values of the environment, operators and functions calls of the closed table, and
+equal parts are computed once. What is left is a flat list of steps on numbered registers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trainyard.spec.language.functions import FUNCTIONS, REQUIRED, Function, Param
+from trainyard.spec.language.limits import MAX_CONSTANT, MAX_EXPONENT
+from trainyard.spec.language.mistakes import LanguageError
+from trainyard.spec.language.tree import Call, Items, Name, Node, Number, bottom_up
+from trainyard.spec.language.values import BATCH, Axis, Const, Scalar, Tensor, Value, checked
+from trainyard.spec.suggest import did_you_mean, shown
+
+CONSTANTS: Mapping[str, Value] = {
+    "pi": Const(math.pi),
+    **dict.fromkeys(("True", "true"), Const(value=True)),
+    **dict.fromkeys(("False", "false"), Const(value=False)),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call: registers in, one register out; ``static`` are its fixed arguments."""
+
+    function: Function | None  # None makes numbers of a comparison
+    inputs: tuple[int, ...]
+    static: tuple[tuple[str, Any], ...]
+    output: int
+    value: Value
+
+
+@dataclass(frozen=True)
+class Program:
+    """Steps in the order in which they run.
+
+    ``inputs`` are the registers of the names that are read, ``constants`` those of numbers;
+    ``result`` is a register, ``value`` what is known of it, ``flops`` a sample's.
+    """
+
+    inputs: dict[str, int]
+    constants: dict[int, float]
+    steps: tuple[Step, ...]
+    result: int
+    value: Value
+    num_registers: int
+    flops: int
+
+
+@dataclass
+class _Operand:
+    value: Value
+    register: int | None = None  # constants get theirs when a step takes them
+
+
+def lower(
+    root: Node,
+    names: Mapping[str, Value],
+    *,
+    opaque: bool = False,
+    draws: bool = False,
+) -> Program:
+    """The program of a tree whose names mean ``names``.
+
+    ``opaque`` allows only what makes sense without knowing shapes; ``draws`` random numbers.
+
+    Raises:
+        LanguageError: with the column of the first mistake.
+    """
+    lowering = _Lowering(names, opaque=opaque, draws=draws)
+    done: dict[int, _Operand] = {}
+    for node in bottom_up(root):
+        try:
+            done[id(node)] = lowering.take(node, done)
+        except LanguageError as error:
+            raise error.at(node.column) from None
+    return lowering.program(done[id(root)])
+
+
+@dataclass
+class _Lowering:
+    names: Mapping[str, Value]
+    opaque: bool
+    draws: bool
+    inputs: dict[str, int] = field(default_factory=dict)
+    constants: dict[int, float] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    known: dict[Any, int] = field(default_factory=dict)
+    num_registers: int = 0
+    flops: int = 0
+
+    def take(self, node: Node, done: dict[int, _Operand]) -> _Operand:
+        match node:
+            case Number():
+                return _Operand(Const(node.value))
+            case Name():
+                return self._name(node.name)
+            case Items():
+                return _Operand(Const(tuple(_item(done[id(item)].value) for item in node.items)))
+            case Call():
+                positional = [done[id(argument)] for argument in node.arguments]
+                keywords = {name: done[id(value)] for name, value in node.keywords}
+                if len(keywords) < len(node.keywords):
+                    raise LanguageError(f"{node.function} is given the same argument twice")
+                return self._call(self._function(node.function), positional, keywords)
+
+    def program(self, result: _Operand) -> Program:
+        register = self._register_of(result)
+        return Program(
+            self.inputs, self.constants, tuple(self.steps), register, result.value,
+            self.num_registers, self.flops,
+        )  # fmt: skip
+
+    def _new(self) -> int:
+        self.num_registers += 1
+        return self.num_registers - 1
+
+    def _name(self, name: str) -> _Operand:
+        value = self.names.get(name) or CONSTANTS.get(name)
+        if value is None:
+            hint, best = did_you_mean(name, self.names)
+            listed = ", ".join(self.names)
+            message = f"unknown name {shown(name)}{hint}"
+            raise LanguageError(message, f"one of {listed}", shown(name), suggestion=best)
+        if isinstance(value, Const):
+            return _Operand(value)
+        if name not in self.inputs:
+            self.inputs[name] = self._new()
+        return _Operand(value, self.inputs[name])
+
+    def _function(self, name: str) -> Function:
+        function = FUNCTIONS.get(name)
+        if function is None:
+            hint, best = did_you_mean(name, FUNCTIONS.names())
+            message = f"unknown function {shown(name)}{hint}"
+            listed = ", ".join(FUNCTIONS.names())
+            raise LanguageError(message, f"one of {listed}", shown(name), suggestion=best)
+        if self.opaque and not function.opaque:
+            message = f"{name} needs to know the shape, which differs from weight to weight"
+            raise LanguageError(message, "a function of each value, or of all")
+        if function.draws and not self.draws:
+            message = f"{name} draws random numbers, which have no place here"
+            raise LanguageError(message, "a function of its arguments alone")
+        return function
+
+    def _call(
+        self, function: Function, positional: list[_Operand], keywords: dict[str, _Operand]
+    ) -> _Operand:
+        tensors, static = _bound(function, positional, keywords)
+        if function.name == "**":
+            _require_small_exponent(tensors[1].value)
+        values = [operand.value for operand in tensors]
+        if not any(isinstance(value, Tensor) for value in values):
+            return self._of_numbers(function, tensors)
+        types = [value if isinstance(value, Tensor) else Tensor(()) for value in values]
+        output = checked(function.shape(*types, **static))
+        self.flops += function.flops(types, output)
+        kept = _kept_bools(function, types)
+        registers = tuple(
+            self._register_of(operand) if i in kept else self._as_number(operand)
+            for i, operand in enumerate(tensors)
+        )
+        return self._step(function, registers, tuple(static.items()), output)
+
+    def _of_numbers(self, function: Function, tensors: list[_Operand]) -> _Operand:
+        if function.scalar is None:
+            message = f"{function.name.strip('-')} takes a tensor, not a number"
+            raise LanguageError(message, function.signature, "a number")
+        constants = [o.value.value for o in tensors if isinstance(o.value, Const)]
+        if len(constants) == len(tensors):
+            return _Operand(Const(_folded(function, constants)))
+        registers = tuple(self._register_of(operand) for operand in tensors)
+        return self._step(function, registers, (), Scalar())
+
+    def _step(
+        self,
+        function: Function | None,
+        inputs: tuple[int, ...],
+        static: tuple[tuple[str, Any], ...],
+        value: Value,
+    ) -> _Operand:
+        key = (function and function.name, inputs, static)
+        if key in self.known and not (function and function.draws):
+            return _Operand(value, self.known[key])
+        register = self.known[key] = self._new()
+        self.steps.append(Step(function, inputs, static, register, value))
+        return _Operand(value, register)
+
+    def _as_number(self, operand: _Operand) -> int:
+        register = self._register_of(operand)
+        if not isinstance(operand.value, Tensor) or operand.value.kind == "float":
+            return register
+        made = self._step(None, (register,), (), Tensor(operand.value.shape)).register
+        assert made is not None
+        return made
+
+    def _register_of(self, operand: _Operand) -> int:
+        if operand.register is None:
+            assert isinstance(operand.value, Const)
+            number = operand.value.value
+            if isinstance(number, tuple):
+                raise LanguageError("a list stands where a number is needed", "a number", "a list")
+            key = ("number", float(number))
+            if key not in self.known:
+                self.known[key] = self._new()
+                self.constants[self.known[key]] = float(number)
+            operand.register = self.known[key]
+        return operand.register
+
+
+def _item(value: Value) -> Axis:
+    """One item of a list: a whole number, or N."""
+    if isinstance(value, Scalar) and value.is_batch:
+        return BATCH
+    return _integer(value, "an item of a list")
+
+
+def _integer(value: Value, what: str) -> int:
+    number = value.value if isinstance(value, Const) else None
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if not isinstance(number, int) or isinstance(number, bool):
+        shown_value = "a tensor" if isinstance(value, Tensor) else f"{number}"
+        raise LanguageError(f"{what} is no whole number that is fixed", "an integer", shown_value)
+    return number
+
+
+def _bound(
+    function: Function, positional: list[_Operand], keywords: dict[str, _Operand]
+) -> tuple[list[_Operand], dict[str, Any]]:
+    """The tensors in order, and the fixed arguments by name.
+
+    Raises:
+        LanguageError: an argument is missing, unknown, given twice, or of the wrong kind.
+    """
+    params = list(function.params)
+    if params[0].kind == "tensors":
+        if not positional:
+            raise LanguageError(f"{function.name} needs tensors", function.signature)
+        tensors, positional, params = positional, [], params[1:]
+    else:
+        tensors = []
+    if len(positional) > len(params):
+        message = f"{function.name} takes {len(params)} arguments, not {len(positional)}"
+        raise LanguageError(message, function.signature, f"{len(positional)} arguments")
+    given = {param.name: operand for param, operand in zip(params, positional, strict=False)}
+    known = [param.name for param in params]
+    for name, operand in keywords.items():
+        if name not in known:
+            hint, best = did_you_mean(name, known)
+            message = f"{function.name} has no argument {shown(name)}{hint}"
+            raise LanguageError(message, function.signature, shown(name), suggestion=best)
+        if name in given:
+            message = f"{function.name} is given {name} twice"
+            raise LanguageError(message, function.signature, shown(name))
+        given[name] = operand
+    static: dict[str, Any] = {}
+    for param in params:
+        if param.name not in given and param.default is REQUIRED:
+            message = f"{function.name} needs {param.name}"
+            raise LanguageError(message, function.signature)
+        if param.kind == "tensor":
+            tensors.append(given[param.name])
+        elif param.name in given:
+            static[param.name] = _fixed(function, param, given[param.name].value)
+        else:
+            static[param.name] = param.default
+    return tensors, static
+
+
+def _fixed(function: Function, param: Param, value: Value) -> Any:
+    what = f"{param.name} of {function.name}"
+    if not isinstance(value, Const):
+        message = f"{what} must be fixed in the spec: it decides the shape"
+        raise LanguageError(message, "a number of the spec", "a computed value")
+    number = value.value
+    match param.kind:
+        case "bool" if number in (0, 1):
+            return bool(number)
+        case "number" if not isinstance(number, tuple):
+            return float(number)
+        case "shape":
+            return number if isinstance(number, tuple) else (_integer(value, what),)
+        case "ints" if isinstance(number, tuple):
+            if BATCH in number:
+                raise LanguageError(f"{what} takes no N", "integers", "N")
+            return number
+        case "int" | "ints":
+            return _integer(value, what)
+    raise LanguageError(f"{what} has the wrong form", function.signature, shown(number))
+
+
+def _kept_bools(function: Function, types: list[Tensor]) -> set[int]:
+    """The positions whose comparisons the function takes as they are."""
+    bools = [i for i, tensor in enumerate(types) if tensor.kind == "bool"]
+    match function.bools:
+        case "first":
+            return {0}
+        case "one":
+            return set(bools[:1]) if len(bools) < len(types) else set(bools[:1])
+        case _:
+            return set()
+
+
+def _require_small_exponent(value: Value) -> None:
+    if isinstance(value, Const) and not isinstance(value.value, tuple):
+        if abs(value.value) > MAX_EXPONENT:
+            raise LanguageError(
+                "the exponent is too large", f"at most {MAX_EXPONENT}", f"{value.value:g}"
+            )
+
+
+def _folded(function: Function, constants: list[Any]) -> int | float:
+    """The function of constants.
+
+    Raises:
+        LanguageError: it has no value, or one that is too large.
+    """
+    name = function.name.strip("-")
+    if any(isinstance(constant, tuple) for constant in constants):
+        raise LanguageError(f"{name} takes no list", "numbers", "a list")
+    assert function.scalar is not None
+    result: Any
+    try:
+        if function.name == "/" and _divides(*constants):
+            result = constants[0] // constants[1]
+        else:
+            result = function.scalar(*constants)
+    except (ArithmeticError, ValueError):
+        result = math.nan
+    if isinstance(result, bool):
+        return int(result)
+    if isinstance(result, complex) or not abs(result) <= MAX_CONSTANT:
+        shown_args = ", ".join(f"{constant:g}" for constant in constants)
+        message = f"{name} of {shown_args} has no value, or one that is too large"
+        raise LanguageError(message, f"a number of at most {MAX_CONSTANT:g}")
+    assert isinstance(result, int | float)
+    return result
+
+
+def _divides(a: Any, b: Any) -> bool:
+    """Whether both are whole and the quotient is: sizes stay sizes."""
+    return isinstance(a, int) and isinstance(b, int) and b != 0 and a % b == 0
+
+
+NumberFunction = Callable[..., float]

@@ -1,0 +1,98 @@
+"""Runs programs: on torch tensors, on lists of them at once, and on plain numbers.
+
+A program is turned once into a list of (function, registers, register), so that a step costs a
+function call and nothing is looked up by name on the way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trainyard.spec.language.lowering import Program, Step
+from trainyard.spec.language.values import Tensor
+
+Call = tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]
+
+
+def on_numbers(program: Program) -> Callable[[Mapping[str, float]], float]:
+    """The program as a function of plain numbers; what has no value comes out as nan or inf."""
+    return _run(program, [_call(program, step, _of_numbers(step)) for step in program.steps])
+
+
+def on_tensors(program: Program) -> Callable[[Mapping[str, Any]], Any]:
+    """The program as a function of torch tensors (and numbers, where names stand for such)."""
+    calls = []
+    for step in program.steps:
+        is_tensor = isinstance(step.value, Tensor)
+        calls.append(_call(program, step, _of_tensors(step) if is_tensor else _of_numbers(step)))
+    return _run(program, calls)
+
+
+def _call(program: Program, step: Step, function: Callable[..., Any]) -> Call:
+    return function, step.inputs, step.output, ()
+
+
+def _run(program: Program, calls: list[Call]) -> Callable[[Mapping[str, Any]], Any]:
+    template: list[Any] = [None] * program.num_registers
+    for register, number in program.constants.items():
+        template[register] = number
+    inputs = tuple(program.inputs.items())
+    frees = last_uses(program)
+    plan = [
+        (function, registers, output, frees[index])
+        for index, (function, registers, output, _) in enumerate(calls)
+    ]
+    result = program.result
+
+    def run(names: Mapping[str, Any]) -> Any:
+        values = template.copy()
+        for name, register in inputs:
+            values[register] = names[name]
+        for function, registers, output, dead in plan:
+            values[output] = function(*[values[register] for register in registers])
+            for register in dead:
+                values[register] = None
+        return values[result]
+
+    return run
+
+
+def last_uses(program: Program) -> list[tuple[int, ...]]:
+    """For each step the computed registers that nobody reads after it."""
+    seen = {program.result}
+    frees: list[tuple[int, ...]] = []
+    computed = {step.output for step in program.steps} | set(program.inputs.values())
+    for step in reversed(program.steps):
+        dead = {register for register in step.inputs if register not in seen} & computed
+        frees.append(tuple(dead))
+        seen |= set(step.inputs)
+    return frees[::-1]
+
+
+def _of_tensors(step: Step) -> Callable[..., Any]:
+    if step.function is None:
+        return _as_float
+    return step.function.build(**dict(step.static))
+
+
+def _as_float(x: Any) -> Any:
+    return x.float()
+
+
+def _of_numbers(step: Step) -> Callable[..., Any]:
+    assert step.function is not None and step.function.scalar is not None
+    scalar = step.function.scalar
+
+    def function(*numbers: float) -> float:
+        """As floating-point units do it, where Python raises."""
+        try:
+            result = scalar(*map(float, numbers))
+        except OverflowError:
+            return math.inf
+        except (ArithmeticError, ValueError):
+            return math.nan
+        return math.nan if isinstance(result, complex) else float(result)
+
+    return function
