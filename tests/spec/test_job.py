@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.spec.specs import first_spec, mistakes_of
 from trainyard.errors import InvalidInput
+from trainyard.spec.definitions.model import Definitions
 from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.job import parse_check, parse_job
 
@@ -33,7 +34,7 @@ def test_spec_of_the_contract_is_read_and_written_back() -> None:
 
 def test_least_spec_has_all_other_fields_by_default() -> None:
     spec = parse_job({"dataset": "d", "model": {"layers": [{"type": "flatten"}]}})
-    assert (spec.name, spec.tags, spec.priority, spec.definitions) == ("", [], 0, {})
+    assert (spec.name, spec.tags, spec.priority, spec.definitions) == ("", [], 0, Definitions())
     assert spec.training.loss.type == "cross_entropy"
 
 
@@ -51,7 +52,7 @@ def test_every_mistake_has_its_pointer_without_pydantics_tags() -> None:
     spec["training"]["optimiser"] = {}
     spec["training"]["epochs"] = 0
     spec["training"]["loss"]["label_smoothing"] = math.nan
-    spec |= {"definitions": {"layers": {}}, "tags": "demo", "priority": True, "trainign": {}}
+    spec |= {"definitions": {"lairs": {}}, "tags": "demo", "priority": True, "trainign": {}}
     del spec["dataset"]
     found = mistakes_of(lambda: parse_job(spec))
     assert set(found) == {
@@ -59,7 +60,7 @@ def test_every_mistake_has_its_pointer_without_pydantics_tags() -> None:
         "/tags",
         "/priority",
         "/trainign",
-        "/definitions",
+        "/definitions/lairs",
         "/model/layers/0/type",
         "/model/layers/1/kernel",
         "/model/layers/2/out_channels",

@@ -16,7 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
-from trainyard.spec.component import Component, OneOf
+from trainyard.spec.component import NO_TYPES, Component, OneOf, Types
 from trainyard.spec.fields import Own, expected
 from trainyard.spec.layers import LAYERS, Layer
 
@@ -165,11 +165,11 @@ class BlockUse(Layer):
 class LayerOrUse(OneOf):
     """Marks a field as a layer by its ``type``, or as a use of a block by any other."""
 
-    def choose(self, value: Any) -> type[Component]:
+    def choose(self, value: Any, types: Types = NO_TYPES) -> type[Component]:
         name = value.get("type") if isinstance(value, dict) else None
-        if isinstance(name, str) and not self.has(name):
+        if isinstance(name, str) and self.find(name, types) is None:
             return BlockUse
-        return super().choose(value)
+        return super().choose(value, types)
 
     def form(self) -> Any:
         return super().form() | BlockUse

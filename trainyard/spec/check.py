@@ -51,7 +51,7 @@ def check(spec: JobSpec, facts: DatasetFacts, limits: Limits) -> CheckReport:
         InvalidInput: with every mistake of shapes, names, limits, loss and preprocessing.
     """
     loss = spec.training.loss
-    expansion = expand(spec.model.layers, spec.model.blocks)
+    expansion = expand(spec.model.layers, spec.model.blocks, spec.model.types)
     graph, mistakes = examine(
         expansion, facts.input_shape, facts.num_classes, task=facts.task, loss=loss.type
     )

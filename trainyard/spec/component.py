@@ -7,7 +7,7 @@ there gets validation, a place in the JSON Schema and a catalogue entry; nothing
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union
 
@@ -46,6 +46,20 @@ class Component(BaseModel):
         return name
 
 
+def _written(value: Any, info: core_schema.SerializationInfo) -> Any:
+    """The component by its own class: a job's own is none of those that pydantic was told of."""
+    if not isinstance(value, Component):
+        return value
+    return value.model_dump(
+        mode=info.mode,
+        exclude_unset=info.exclude_unset,
+        exclude_defaults=info.exclude_defaults,
+        exclude_none=info.exclude_none,
+    )
+
+
+_AS_IT_IS = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
+
 C = TypeVar("C", bound=Component)
 
 
@@ -69,6 +83,10 @@ class Family(Generic[C]):
     def __contains__(self, type_name: object) -> bool:
         return type_name in self._classes
 
+    def get(self, type_name: str) -> type[C] | None:
+        """The class of this name, if there is one."""
+        return self._classes.get(type_name)
+
     def __getitem__(self, type_name: str) -> type[C]:
         return self._classes[type_name]
 
@@ -89,6 +107,12 @@ class Family(Generic[C]):
         ]
 
 
+# Types that are valid beside those of a family, as a job's own definitions are. They travel in
+# pydantic's validation context, so that one job's are never another's.
+Types = Mapping[Family[Any], Mapping[str, type[Component]]]
+NO_TYPES: Types = {}
+
+
 @dataclass(frozen=True, eq=False)
 class OneOf:
     """Marks a pydantic field as «one of ``family``», told apart by ``type``.
@@ -103,19 +127,20 @@ class OneOf:
     noun: str | None = None
     by_name: bool = False
 
-    def names(self) -> list[str]:
-        """The types that may be chosen."""
-        return [cls.type_name() for cls in self.family if issubclass(cls, self.base)]
+    def names(self, types: Types = NO_TYPES) -> list[str]:
+        """The types that may be chosen; ``types`` are those of a job beside the family's."""
+        classes = [*self.family, *types.get(self.family, {}).values()]
+        return [cls.type_name() for cls in classes if issubclass(cls, self.base)]
 
-    def has(self, name: Any) -> bool:
-        """Whether ``name`` is one of these types."""
-        return (
-            isinstance(name, str)
-            and name in self.family
-            and issubclass(self.family[name], self.base)
-        )
+    def find(self, name: Any, types: Types = NO_TYPES) -> type[Component] | None:
+        """The class of this name, a job's own before the family's; None where there is none."""
+        if not isinstance(name, str):
+            return None
+        own = types.get(self.family, {}).get(name)
+        found = own or self.family.get(name)
+        return found if found is not None and issubclass(found, self.base) else None
 
-    def choose(self, value: Any) -> type[Component]:
+    def choose(self, value: Any, types: Types = NO_TYPES) -> type[Component]:
         """The class that ``value``'s ``type`` chooses; PydanticCustomError when there is none.
 
         The error for an unknown type leaves suggestions to ``pointers.py``: they cost time.
@@ -124,12 +149,10 @@ class OneOf:
         if not isinstance(value, dict) or "type" not in value:
             form = f'{noun} as an object with a "type"' + (" or its name" if self.by_name else "")
             raise PydanticCustomError("expected", "expected {expected}", {"expected": form})
-        name = value["type"]
-        if not self.has(name):
-            context = {"noun": noun, "name": name, "known": self.names()}
+        chosen = self.find(value["type"], types)
+        if chosen is None:
+            context = {"noun": noun, "name": value["type"], "known": self.names(types)}
             raise PydanticCustomError("component_type_unknown", "unknown {noun} type", context)
-        chosen = self.family[name]
-        assert issubclass(chosen, Component)
         return chosen
 
     def form(self) -> Any:
@@ -142,18 +165,22 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        def validate(value: Any, _: core_schema.ValidatorFunctionWrapHandler) -> Component:
+        def validate(
+            value: Any,
+            _: core_schema.ValidatorFunctionWrapHandler,
+            info: core_schema.ValidationInfo,
+        ) -> Component:
             if isinstance(value, self.base):
                 return value
             if self.by_name and isinstance(value, str):
                 value = {"type": value}
-            return self.choose(value).model_validate(value)
+            types = info.context or NO_TYPES
+            return self.choose(value, types).model_validate(value, context=types)
 
         inner = handler.generate_schema(self.form())
-        if not self.by_name:
-            return core_schema.no_info_wrap_validator_function(validate, inner)
-        name = core_schema.literal_schema(self.names())
-        either = core_schema.union_schema([name, inner])
-        return core_schema.no_info_wrap_validator_function(
-            validate, inner, json_schema_input_schema=either
+        either = inner
+        if self.by_name:
+            either = core_schema.union_schema([core_schema.literal_schema(self.names()), inner])
+        return core_schema.with_info_wrap_validator_function(
+            validate, inner, json_schema_input_schema=either, serialization=_AS_IT_IS
         )

@@ -24,6 +24,7 @@ from trainyard.spec.blocks import (
     Block,
     BlockUse,
 )
+from trainyard.spec.component import NO_TYPES, Types
 from trainyard.spec.layers import LAYERS, Layer
 from trainyard.spec.model import MAX_LAYERS
 from trainyard.spec.parts import Expansion, Part, Place, outline_of, unread
@@ -33,12 +34,16 @@ from trainyard.spec.suggest import MAX_SUGGESTIONS, did_you_mean, shown
 MAX_DEPTH = 12  # blocks in blocks
 
 
-def expand(layers: Sequence[Layer], blocks: Mapping[str, Block | None]) -> Expansion:
+def expand(
+    layers: Sequence[Layer], blocks: Mapping[str, Block | None], types: Types = NO_TYPES
+) -> Expansion:
     """The model's parts; a block that is None could not be read, and its uses stay unread.
+
+    ``types`` are the job's own, which layers of blocks may have too.
 
     Every block is looked into, the unused ones with their defaults, and every mistake is told.
     """
-    expander = _Expander(blocks)
+    expander = _Expander(blocks, types)
     parts = tuple(
         expander.top(layer, Place(f"/model/layers/{index}")) for index, layer in enumerate(layers)
     )
@@ -70,6 +75,7 @@ class _Scope:
 @dataclass
 class _Expander:
     blocks: Mapping[str, Block | None]
+    types: Types
     mistakes: dict[str, Mistake] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     num_read: int = 0
@@ -114,7 +120,7 @@ class _Expander:
 
     def _is_good_name(self, name: str, place: Place) -> bool:
         """Whether a block may be called so; tells when it may not."""
-        if name in LAYERS or name in BACKBONES.names():
+        if name in LAYERS or name in BACKBONES.names() or name in self.types.get(LAYERS, ()):
             wanted, why = "a name of its own", ", which is there already"
         elif not re.fullmatch(NAME_PATTERN, name):
             wanted, why = "a letter, then letters, digits, _ or -, 100 at most", ""
@@ -168,7 +174,7 @@ class _Expander:
         return not unknown
 
     def _tell_unknown(self, use: BlockUse, place: Place, scope: _Scope) -> None:
-        known, hint, best = scope.names(), "", None
+        known, hint, best = [*self.types.get(LAYERS, ()), *scope.names()], "", None
         if self.num_suggestions < MAX_SUGGESTIONS:
             self.num_suggestions += 1
             hint, best = did_you_mean(use.type, known)
@@ -251,9 +257,9 @@ class _Expander:
         """The layer, or an UnreadLayer whose mistakes are told."""
         data = {"layer": fields}
         try:
-            return _Holder.model_validate(data).layer
+            return _Holder.model_validate(data, context=self.types).layer
         except ValidationError as error:
-            for found in mistakes_of(error, _Holder, data):
+            for found in mistakes_of(error, _Holder, data, self.types):
                 path = place.pointer + found.path.removeprefix("/layer") * place.exact
                 message = found.message + place.note
                 self._tell(Mistake(path, message, found.expected, found.received, found.suggestion))

@@ -84,7 +84,7 @@ def resolve(
     Raises:
         InvalidInput: with every mistake, as pointers from the job spec (``/model/layers/…``).
     """
-    expansion = expand(model.layers, model.blocks)
+    expansion = expand(model.layers, model.blocks, model.types)
     graph, mistakes = examine(expansion, input_shape, num_classes, task=task, loss=loss)
     if graph is None:
         raise InvalidInput(f"The model has {counted(len(mistakes), 'mistake')}.", mistakes)

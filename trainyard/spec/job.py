@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,6 +15,9 @@ from pydantic import (
 
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.blocks import MAX_BLOCKS, AnyLayer, Block
+from trainyard.spec.component import NO_TYPES, Types
+from trainyard.spec.definitions.model import Definitions
+from trainyard.spec.definitions.types import own_types
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.fields import MAX_SIZE, expected
@@ -31,12 +33,6 @@ from trainyard.spec.wiring import wire
 # Databases take no NUL, and names stand in file names and headers.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=20_000)]
-
-
-def _none_yet(definitions: dict[str, Any]) -> dict[str, Any]:
-    if definitions:
-        raise expected("an empty object, since this version has no definitions yet")
-    return definitions
 
 
 class JobSpec(BaseModel):
@@ -60,8 +56,8 @@ class JobSpec(BaseModel):
     """What to build."""
     training: TrainingSpec = TrainingSpec()
     """How to train it."""
-    definitions: Annotated[dict[str, Any], AfterValidator(_none_yet), Field(max_length=0)] = {}
-    """Own parts of the framework as expressions; must be empty in this version."""
+    definitions: Definitions = Definitions()
+    """Own parts of the framework as expressions; each name is a `type` in this job."""
 
 
 _LAYER: TypeAdapter[Layer] = TypeAdapter(AnyLayer)
@@ -129,22 +125,26 @@ def _parse(form: type[S], data: object, facts: DatasetFacts | None) -> S:
     if not isinstance(data, dict):
         mistake = Mistake("", "expected a JSON object", "a JSON object", shown(data))
         raise InvalidInput("The job spec is not an object.", [mistake])
+    own = own_types(data.get("definitions"))
     try:
-        spec = form.model_validate(data)
+        spec = form.model_validate(data, context=own.types)
     except ValidationError as error:
-        mistakes = mistakes_of(error, form, data)
+        mistakes = mistakes_of(error, form, data, own.types)
     else:
-        if not expand(spec.model.layers, spec.model.blocks).mistakes:
+        if not expand(spec.model.layers, spec.model.blocks, own.types).mistakes + own.mistakes:
             return spec
         mistakes = []
     told = {mistake.path for mistake in mistakes}
-    mistakes += [m for m in _model_mistakes(data, facts) if m.path not in told]
-    raise invalid_spec(mistakes)
+    more = [*own.mistakes, *_model_mistakes(data, facts, own.types)]
+    mistakes += [mistake for mistake in more if mistake.path not in told]
+    raise invalid_spec([mistake for mistake in mistakes if not own.explains(mistake)])
 
 
-def _model_mistakes(data: dict[str, Any], facts: DatasetFacts | None) -> list[Mistake]:
+def _model_mistakes(
+    data: dict[str, Any], facts: DatasetFacts | None, types: Types
+) -> list[Mistake]:
     """What is wrong with the graph of a spec that has other mistakes already."""
-    expansion = readable_model(data)
+    expansion = readable_model(data, types)
     if facts is None:
         return first_by_path([*expansion.mistakes, *wire(expansion.parts).mistakes])
     if not expansion.parts:
@@ -160,7 +160,7 @@ def invalid_spec(mistakes: list[Mistake]) -> InvalidInput:
     return InvalidInput(detail, mistakes[:MAX_MISTAKES])
 
 
-def readable_model(data: object) -> Expansion:
+def readable_model(data: object, types: Types = NO_TYPES) -> Expansion:
     """The model of a spec that may be wrong, with an ``UnreadLayer`` for each layer that is."""
     model = data.get("model") if isinstance(data, dict) else None
     written = model if isinstance(model, dict) else {}
@@ -170,14 +170,15 @@ def readable_model(data: object) -> Expansion:
     if not isinstance(blocks, dict) or len(blocks) > MAX_BLOCKS:
         blocks = {}
     return expand(
-        [_readable_layer(item) for item in layers],
+        [_readable_layer(item, types) for item in layers],
         {name: _readable_block(item) for name, item in blocks.items() if isinstance(name, str)},
+        types,
     )
 
 
-def _readable_layer(item: object) -> Layer:
+def _readable_layer(item: object, types: Types) -> Layer:
     try:
-        return _LAYER.validate_python(item)
+        return _LAYER.validate_python(item, context=types)
     except ValidationError:
         return outline_of(item)
 

@@ -6,17 +6,21 @@ their shapes agree, is ``graph.py``'s.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     model_serializer,
+    model_validator,
 )
 
 from trainyard.spec.blocks import MAX_BLOCKS, NAME_PATTERN, AnyLayer, Block
+from trainyard.spec.component import NO_TYPES, Types
 
 INPUT = "input"  # the name of the model's own input
 
@@ -47,3 +51,15 @@ the last one's output is the model's."""
         """As short as it was written: most models have no blocks."""
         written: dict[str, Any] = handler(self)
         return {key: value for key, value in written.items() if key != "blocks" or value}
+
+    _types: Types = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _remember_types(self, info: ValidationInfo) -> Self:
+        self._types = info.context or NO_TYPES
+        return self
+
+    @property
+    def types(self) -> Types:
+        """The job's own types, which layers of blocks may have too."""
+        return self._types

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from trainyard.errors import Mistake
-from trainyard.spec.component import OneOf
+from trainyard.spec.component import NO_TYPES, OneOf, Types
 from trainyard.spec.suggest import did_you_mean, shown
 
+KEY = "[key]"  # pydantic's last part of the path of a wrong key
 MAX_MISTAKES = 200  # in one answer; more help nobody
 
 Loc = Sequence[str | int]
@@ -26,11 +27,16 @@ def pointer(parts: Loc) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def mistakes_of(error: ValidationError, root: type[BaseModel], data: Any) -> list[Mistake]:
-    """Every mistake that pydantic found in ``data`` against ``root``, at most MAX_MISTAKES."""
+def mistakes_of(
+    error: ValidationError, root: type[BaseModel], data: Any, types: Types = NO_TYPES
+) -> list[Mistake]:
+    """Every mistake that pydantic found in ``data`` against ``root``, at most MAX_MISTAKES.
+
+    ``types`` are the types that ``data`` was read with beside those of the families.
+    """
     found: dict[str, Mistake] = {}
     for detail in error.errors(include_url=False)[:MAX_MISTAKES]:
-        mistake = _mistake(detail, root, data)
+        mistake = _mistake(detail, root, data, types)
         told = found.get(mistake.path)
         found[mistake.path] = mistake if told is None else _either(told, mistake)
     return list(found.values())
@@ -45,7 +51,7 @@ def _either(first: Mistake, second: Mistake) -> Mistake:
     return Mistake(first.path, message, expected, first.received)
 
 
-def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any) -> Mistake:
+def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any, types: Types) -> Mistake:
     loc = _without_tags(detail["loc"], data)
     path, last = clean(pointer(loc)), loc[-1] if loc else ""
     kind, context = detail["type"], detail.get("ctx", {})
@@ -53,7 +59,7 @@ def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any) -> Mistake:
     if kind == "missing":
         return Mistake(path, f"the field {shown(last)} is missing", expected="a value")
     if kind == "extra_forbidden":
-        known = sorted(_fields_at(root, loc[:-1], data))
+        known = sorted(_fields_at(root, loc[:-1], data, types))
         hint, best = did_you_mean(last, known)
         message, listed = f"unknown field {shown(last)}{hint}", ", ".join(known)
         return Mistake(path, message, f"one of {listed}" if known else None, received, best)
@@ -86,6 +92,8 @@ def _without_tags(loc: Loc, data: Any) -> list[str | int]:
     path: list[str | int] = []
     for position, part in enumerate(loc):
         is_last = position == len(loc) - 1
+        if is_last and part == KEY:  # the key itself is wrong, which stands there already
+            break
         if isinstance(data, dict) and isinstance(part, str) and (part in data or is_last):
             path.append(part)
             data = data.get(part)
@@ -95,7 +103,7 @@ def _without_tags(loc: Loc, data: Any) -> list[str | int]:
     return path
 
 
-def _fields_at(root: type[BaseModel], path: Loc, data: Any) -> Iterator[str]:
+def _fields_at(root: type[BaseModel], path: Loc, data: Any, types: Types) -> Iterator[str]:
     """The fields that the object at ``path`` may have."""
     here: Any = root
     for part in path:
@@ -103,7 +111,7 @@ def _fields_at(root: type[BaseModel], path: Loc, data: Any) -> Iterator[str]:
             info = here.model_fields.get(part) if _is_model(here) else None
             here = info and _Marked(info.annotation, info.metadata)
         data = data[part]
-        here = _model_of(here, data)
+        here = _model_of(here, data, types)
     if _is_model(here):
         yield from here.model_fields
 
@@ -124,7 +132,7 @@ def _is_model(value: Any) -> bool:
     return isinstance(value, type) and issubclass(value, BaseModel)
 
 
-def _model_of(form: Any, value: Any) -> Any:
+def _model_of(form: Any, value: Any, types: Types) -> Any:
     """The model class that ``value`` is read with; the form itself while value is a list."""
     if _is_model(form) or not isinstance(value, dict):
         return form
@@ -132,8 +140,8 @@ def _model_of(form: Any, value: Any) -> Any:
         return _Values(get_args(form.annotation)[1], ())
     marks = list(_marks(form))
     for mark in marks:
-        if isinstance(mark, OneOf) and value.get("type") in mark.names():
-            return mark.family[value["type"]]
+        if isinstance(mark, OneOf) and (chosen := mark.find(value.get("type"), types)):
+            return chosen
     return next((mark for mark in marks if _is_model(mark)), None)
 
 

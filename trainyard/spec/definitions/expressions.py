@@ -60,5 +60,3 @@ Update = Annotated[str, Own(_validate_update, _TEXT)]
 SizeExpression = Annotated[
     int | str, Own(_validate_size, {"anyOf": [{"type": "integer", "minimum": 1}, _TEXT]})
 ]
-
-

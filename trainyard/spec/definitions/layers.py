@@ -51,12 +51,10 @@ class DefinedLayer(Layer):
         """
         known: dict[str, Value] = dict(arg_values(self, list(self.definition.args)))
         known |= {
-            name: Const(size)
-            for name, size in zip(SIZES.get(len(shape), ()), shape, strict=False)
+            name: Const(size) for name, size in zip(SIZES.get(len(shape), ()), shape, strict=False)
         }
         params = {
-            name: param_shape(name, param, known)
-            for name, param in self.definition.params.items()
+            name: param_shape(name, param, known) for name, param in self.definition.params.items()
         }
         known |= {name: Tensor(of_param) for name, of_param in params.items()}
         return known | {"N": Scalar(is_batch=True), "x": Tensor((BATCH, *shape))}
@@ -208,9 +206,7 @@ def _require_gradient(name: str, value: Value, of: Value) -> None:
 
 def _sums_to(shape: tuple[int | str, ...], small: tuple[int | str, ...]) -> bool:
     tail = shape[len(shape) - len(small) :]
-    return len(shape) >= len(small) and all(
-        b in (a, 1) for a, b in zip(tail, small, strict=True)
-    )
+    return len(shape) >= len(small) and all(b in (a, 1) for a, b in zip(tail, small, strict=True))
 
 
 def _shape_error(error: LanguageError, shape: Shape) -> ShapeError:

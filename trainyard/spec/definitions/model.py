@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from trainyard.spec.component import OneOf
 from trainyard.spec.definitions.expressions import Expression, SizeExpression, Update
@@ -33,9 +40,9 @@ def validate_arg(value: Any) -> Any:
     """A number, true or false, or a list of whole numbers, such as the sides of a window."""
     if is_number(value) or isinstance(value, bool):
         return value
-    if isinstance(value, list | tuple) and 1 <= len(value) <= 2 * MAX_RANK:
-        if all(is_number(item) and isinstance(item, int) for item in value):
-            return tuple(value)
+    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= 2 * MAX_RANK
+    if is_list and all(is_number(item) and isinstance(item, int) for item in value):
+        return tuple(value)
     raise expected("a number, true or false, or a short list of whole numbers")
 
 
@@ -209,3 +216,7 @@ class Definitions(BaseModel):
     """Random changes of training pictures."""
     initializers: Section[InitializerDefinition] = {}
     """How weights start."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_sections(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: section for name, section in write(self).items() if section}

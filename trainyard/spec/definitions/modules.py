@@ -111,7 +111,8 @@ def _rule_class() -> Any:
                 widest = torch.promote_types(widest, tensor.dtype)
             known = _known(ctx.names, [tensor.to(widest) for tensor in tensors])
             known["grad"] = grad.to(widest)
-            known |= {"y": output.to(widest) for output in outputs}
+            if outputs:
+                known["y"] = outputs[0].to(widest)
             rest = [
                 (name, tensor)
                 for name, tensor, asked in zip(ctx.names, tensors, needed, strict=True)

@@ -7,7 +7,7 @@ equal parts are computed once. What is left is a flat list of steps on numbered 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -303,17 +303,15 @@ def _kept_bools(function: Function, types: list[Tensor]) -> set[int]:
         case "first":
             return {0}
         case "one":
-            return set(bools[:1]) if len(bools) < len(types) else set(bools[:1])
+            return set(bools[:1])
         case _:
             return set()
 
 
 def _require_small_exponent(value: Value) -> None:
-    if isinstance(value, Const) and not isinstance(value.value, tuple):
-        if abs(value.value) > MAX_EXPONENT:
-            raise LanguageError(
-                "the exponent is too large", f"at most {MAX_EXPONENT}", f"{value.value:g}"
-            )
+    exponent = value.value if isinstance(value, Const) else 0
+    if not isinstance(exponent, tuple) and abs(exponent) > MAX_EXPONENT:
+        raise LanguageError("the exponent is too large", f"at most {MAX_EXPONENT}", f"{exponent:g}")
 
 
 def _folded(function: Function, constants: list[Any]) -> int | float:
@@ -347,6 +345,3 @@ def _folded(function: Function, constants: list[Any]) -> int | float:
 def _divides(a: Any, b: Any) -> bool:
     """Whether both are whole and the quotient is: sizes stay sizes."""
     return isinstance(a, int) and isinstance(b, int) and b != 0 and a % b == 0
-
-
-NumberFunction = Callable[..., float]

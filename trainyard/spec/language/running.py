@@ -13,36 +13,33 @@ from typing import Any
 from trainyard.spec.language.lowering import Program, Step
 from trainyard.spec.language.values import Tensor
 
-Call = tuple[Callable[..., Any], tuple[int, ...], int, tuple[int, ...]]
+Running = Callable[[Mapping[str, Any]], Any]
 
 
 def on_numbers(program: Program) -> Callable[[Mapping[str, float]], float]:
     """The program as a function of plain numbers; what has no value comes out as nan or inf."""
-    return _run(program, [_call(program, step, _of_numbers(step)) for step in program.steps])
+    return _run(program, [_of_numbers(step) for step in program.steps])
 
 
-def on_tensors(program: Program) -> Callable[[Mapping[str, Any]], Any]:
+def on_tensors(program: Program) -> Running:
     """The program as a function of torch tensors (and numbers, where names stand for such)."""
-    calls = []
-    for step in program.steps:
-        is_tensor = isinstance(step.value, Tensor)
-        calls.append(_call(program, step, _of_tensors(step) if is_tensor else _of_numbers(step)))
-    return _run(program, calls)
+    return _run(
+        program,
+        [
+            _of_tensors(step) if isinstance(step.value, Tensor) else _of_numbers(step)
+            for step in program.steps
+        ],
+    )
 
 
-def _call(program: Program, step: Step, function: Callable[..., Any]) -> Call:
-    return function, step.inputs, step.output, ()
-
-
-def _run(program: Program, calls: list[Call]) -> Callable[[Mapping[str, Any]], Any]:
+def _run(program: Program, functions: list[Callable[..., Any]]) -> Running:
     template: list[Any] = [None] * program.num_registers
     for register, number in program.constants.items():
         template[register] = number
     inputs = tuple(program.inputs.items())
-    frees = last_uses(program)
     plan = [
-        (function, registers, output, frees[index])
-        for index, (function, registers, output, _) in enumerate(calls)
+        (function, step.inputs, step.output, dead)
+        for function, step, dead in zip(functions, program.steps, last_uses(program), strict=True)
     ]
     result = program.result
 
@@ -82,7 +79,8 @@ def _as_float(x: Any) -> Any:
 
 
 def _of_numbers(step: Step) -> Callable[..., Any]:
-    assert step.function is not None and step.function.scalar is not None
+    assert step.function is not None
+    assert step.function.scalar is not None
     scalar = step.function.scalar
 
     def function(*numbers: float) -> float:

@@ -17,7 +17,7 @@ def _as_tuple(value: Ints) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _pad_shape(x: Tensor, sides: Ints, value: float) -> Tensor:
+def _pad_shape(x: Tensor, sides: Ints, **_: Any) -> Tensor:
     amounts = _as_tuple(sides)
     if len(amounts) % 2 or len(amounts) > 2 * len(x.shape):
         message = f"{len(amounts)} sides do not fit the shape {axes_text(x.shape)}"

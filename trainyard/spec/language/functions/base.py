@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from trainyard.spec.language.mistakes import LanguageError
@@ -44,7 +44,7 @@ class Function:
     build: Callable[..., Callable[..., Any]]
     scalar: Callable[..., float] | None = None
     foreach: str | None = None
-    flops: Callable[[Sequence[Tensor], Tensor], int] = field(default=lambda inputs, output: 0)
+    flops: Callable[[Sequence[Tensor], Tensor], int] = lambda *_: 0
     opaque: bool = False
     bools: Literal["none", "first", "one"] = "none"
     draws: bool = False

@@ -10,7 +10,7 @@ from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.values import OPAQUE, Tensor
 
 Dim = int | tuple[int, ...] | None
-_DIMS = (Param("dim", "ints", None), Param("keepdim", "bool", False))  # noqa: FBT003
+_DIMS = (Param("dim", "ints", None), Param("keepdim", "bool", False))
 
 
 def _reduced(x: Tensor, dim: Dim = None, keepdim: bool = False, **_: Any) -> Tensor:

@@ -159,9 +159,11 @@ def _matmul_shape(a: Tensor, b: Tensor) -> Tensor:
             "(…, n, m) and (…, m, k)",
             f"{axes_text(a.shape)} and {axes_text(b.shape)}",
         )
-    return Tensor((*broadcast(a.shape[:-2] or (1,), b.shape[:-2] or (1,)), a.shape[-2], b.shape[-1])
-                  if len(a.shape) > 2 or len(b.shape) > 2
-                  else (a.shape[0], b.shape[1]))
+    return Tensor(
+        (*broadcast(a.shape[:-2] or (1,), b.shape[:-2] or (1,)), a.shape[-2], b.shape[-1])
+        if len(a.shape) > 2 or len(b.shape) > 2
+        else (a.shape[0], b.shape[1])
+    )
 
 
 def _build_matmul() -> Callable[..., Any]:
