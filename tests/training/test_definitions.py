@@ -79,10 +79,10 @@ def network_of(definitions: Json, *layers: Json, shape: tuple[int, ...] = (2, 6,
 
 
 def test_defined_layers_learn_and_are_exported() -> None:
-    outcome, told = run(defined_job(epochs=6, optimizer={"type": "adam", "lr": 0.02}))
+    outcome, told = run(defined_job(epochs=8, optimizer={"type": "adam", "lr": 0.05}))
     assert outcome.kind == "finished"
-    losses = [values["train/loss"] for _, _, values in told.told if "train/loss" in values]
-    assert losses[-1] < 0.8 * losses[0]
+    right = [values["val/accuracy"] for _, _, values in told.told if "val/accuracy" in values]
+    assert max(right) > 0.7
     assert outcome.onnx is not None
     session = onnxruntime.InferenceSession(outcome.onnx)
     x = made_splits()["test"].x.astype(np.float32)

@@ -58,5 +58,8 @@ _TEXT = {"type": "string", "maxLength": MAX_LENGTH}
 Expression = Annotated[str, Own(_validate, _TEXT)]
 Update = Annotated[str, Own(_validate_update, _TEXT)]
 SizeExpression = Annotated[
-    int | str, Own(_validate_size, {"anyOf": [{"type": "integer", "minimum": 1}, _TEXT]})
+    int | str,
+    Own(
+        _validate_size, {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, _TEXT]}
+    ),
 ]

@@ -22,6 +22,7 @@ from trainyard.spec.language.limits import MAX_CONSTANT, MAX_RANK
 
 MAX_DEFINITIONS = 100  # of one kind
 MAX_ARGS = 50
+MAX_LENGTH = 2**31 - 1
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
 ARG_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,49}$"
 
@@ -36,18 +37,24 @@ def is_number(value: Any) -> bool:
     )
 
 
+def is_whole(value: Any) -> bool:
+    """A JSON integer that may be the length of an axis, or how far to go along it."""
+    return is_number(value) and isinstance(value, int) and abs(value) <= MAX_LENGTH
+
+
 def validate_arg(value: Any) -> Any:
     """A number, true or false, or a list of whole numbers, such as the sides of a window."""
     if is_number(value) or isinstance(value, bool):
         return value
     is_list = isinstance(value, list | tuple) and 1 <= len(value) <= 2 * MAX_RANK
-    if is_list and all(is_number(item) and isinstance(item, int) for item in value):
+    if is_list and all(is_whole(item) for item in value):
         return tuple(value)
     raise expected("a number, true or false, or a short list of whole numbers")
 
 
 _NUMBER = {"type": "number", "minimum": -MAX_CONSTANT, "maximum": MAX_CONSTANT}
-_LIST = {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2 * MAX_RANK}
+_WHOLE = {"type": "integer", "minimum": -MAX_LENGTH, "maximum": MAX_LENGTH}
+_LIST = {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2 * MAX_RANK}
 ARG_SCHEMA = {"anyOf": [_NUMBER, {"type": "boolean"}, _LIST]}
 
 
@@ -79,9 +86,7 @@ def _validate_start(value: Any) -> Any:
 
 
 STARTS = ("zeros", "ones", "p")
-StateStart = Annotated[
-    Any, Own(_validate_start, {"anyOf": [{"type": "number"}, {"enum": list(STARTS)}]})
-]
+StateStart = Annotated[Any, Own(_validate_start, {"anyOf": [_NUMBER, {"enum": list(STARTS)}]})]
 
 
 class _Part(BaseModel):
