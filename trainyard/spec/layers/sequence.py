@@ -151,7 +151,7 @@ class _Recurrent(WithInit):
         return (shapes[0][0], width) if self.return_sequences else (width,)
 
     def num_params(self, *shapes: Shape) -> int:
-        constants = 2 * self.gates * self.hidden_size * self.bias * self._directions
+        constants = self._constants * self.gates * self.hidden_size * self._directions
         return self._weights(shapes[0]) + constants * self.num_layers
 
     def flops(self, *shapes: Shape) -> int:
@@ -181,7 +181,14 @@ class _Recurrent(WithInit):
             dropout=self.dropout,
             bidirectional=self.bidirectional,
         )
+        if self.bias and self._constants == 1:
+            _hold_at_zero(module, "bias_hh_")
         return self.initialised(module)
+
+    @property
+    def _constants(self) -> int:
+        """Sets of learnt constants: torch has one for the input and one for the state."""
+        return 2 * self.bias
 
     @property
     def _directions(self) -> int:
@@ -203,12 +210,30 @@ class Lstm(_Recurrent):
 
     torch_name, gates = "LSTM", 4
     type: Literal["lstm"] = "lstm"
+    recurrent_bias: bool = True
+    """Whether the state has learnt constants beside the input's; Keras's layer has none."""
     examples = (
         {"type": "lstm", "hidden_size": 5},
+        {"type": "lstm", "hidden_size": 4, "recurrent_bias": False},
         {"type": "lstm", "hidden_size": 3, "num_layers": 2, "dropout": 0.1,
          "bidirectional": True, "return_sequences": True, "init": "orthogonal"},
     )  # fmt: skip
     example_shapes = (((6, 4),),)
+
+    @property
+    def _constants(self) -> int:
+        return self.bias * (1 + self.recurrent_bias)
+
+
+def _hold_at_zero(module: nn.RNNBase, prefix: str) -> None:
+    """Replaces the parameters of this prefix by zeros that are neither learnt nor saved."""
+    names = list(module._flat_weights_names)
+    for name in names:
+        if name.startswith(prefix):
+            zeros = getattr(module, name).detach().clone().zero_()
+            delattr(module, name)
+            module.register_buffer(name, zeros, persistent=False)
+    module._flat_weights = [getattr(module, name) for name in names]
 
 
 @LAYERS.register
