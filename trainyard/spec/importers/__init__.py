@@ -1,0 +1,1 @@
+"""Models of other frameworks as specs of ours; nothing of what is read is ever executed."""
