@@ -81,6 +81,8 @@ class MemoryBytes(ApiModel):
 
     weights: int
     activations: int
+    """What the forward pass keeps for the backward one, at this batch size."""
+    gradients: int
     optimizer: int
 
 
@@ -91,4 +93,8 @@ class CheckResult(ApiModel):
     num_params: int
     flops: int
     memory_bytes: MemoryBytes
+    max_batch_size: int | None
+    """The largest batch that fits the memory of the workers' device; null where unknown."""
+    time_seconds: float | None
+    """By jobs trained before on the same hardware; null where there is none."""
     warnings: list[str]

@@ -9,10 +9,11 @@ import pytest
 
 from tests.spec.specs import first_spec, mistakes_of
 from trainyard.errors import InvalidInput
-from trainyard.spec.check import DEFAULT_NORMALISATION, CheckReport, check
-from trainyard.spec.facts import DatasetFacts, Limits
+from trainyard.spec.check import CheckReport, check
+from trainyard.spec.facts import DatasetFacts, Hardware, Limits, Speed
 from trainyard.spec.job import parse_job
 from trainyard.spec.losses import Loss
+from trainyard.spec.warnings import DEFAULT_NORMALISATION
 
 FASHION = DatasetFacts("classification", (1, 28, 28), 10, 60_000)
 
@@ -40,10 +41,13 @@ def test_report_of_the_first_spec_has_the_figures_worked_by_hand() -> None:
     assert report["num_params"] == sum(params) == 225_034
     flops = 2 * (32 * 26**2 * 9 + 64 * 11**2 * 32 * 9 + 1600 * 128 + 128 * 10)
     assert report["flops"] == flops
-    values = 784 + 2 * 32 * 26**2 + 32 * 13**2 + 2 * 64 * 11**2 + 2 * 1600 + 2 * 128 + 10
+    # Kept: the input, both rectified maps and their pooled ones with indices, the rectified 128,
+    # and the loss's logarithms.
+    kept = 4 * (784 + 32 * 26**2 + 32 * 13**2 + 64 * 11**2 + 1600 + 128 + 10)
+    kept += 8 * (32 * 13**2 + 1600)
     assert report["memory_bytes"] == {
         "weights": 4 * 225_034,
-        "activations": 4 * 128 * values,
+        "activations": 128 * kept,
         "gradients": 4 * 225_034,
         "optimizer": 8 * 225_034,
     }
@@ -132,3 +136,73 @@ def test_batch_larger_than_the_training_split_is_told_and_does_not_cost_memory()
     assert "larger than the training split of 50 samples" in report["warnings"][1]
     whole = report_of(first_spec())["memory_bytes"]["activations"]
     assert report["memory_bytes"]["activations"] * 128 == whole * 50
+
+
+def deep_layers(num: int) -> list[dict[str, Any]]:
+    conv = {"type": "conv2d", "out_channels": 8, "kernel_size": 3, "padding": 1}
+    tail = [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
+    return [dict(conv, activation="relu") for _ in range(num)] + tail
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "words"),
+    [
+        ({"model": {"layers": deep_layers(9)}}, FASHION, "10 layers with weights and no norm"),
+        ({"training": {"preprocess": []}}, dataclasses.replace(FASHION, num_train=200),
+         "225,034 parameters for 200 training samples"),
+        ({"training": {"preprocess": [], "optimizer": {"type": "adam", "lr": 0.5}}}, FASHION,
+         "learning rate of 0.5 is unusually high for adam"),
+        ({"training": {"preprocess": [], "freeze": ["stemm"]}}, FASHION,
+         "'stemm' (/training/freeze/0) fits no layer"),
+        ({"training": {"optimizer": {"type": "adam", "groups": [{"match": "norm", "lr": 0.1}]}}},
+         FASHION, "/training/optimizer/groups/0"),
+    ],
+)  # fmt: skip
+def test_warning_is_in_plain_words(
+    changes: dict[str, Any], facts: DatasetFacts, words: str
+) -> None:
+    warnings = report_of({**first_spec(), **changes}, facts)["warnings"]
+    assert any(words in warning for warning in warnings), warnings
+
+
+def test_shallow_model_with_a_usual_rate_is_not_warned_of() -> None:
+    spec = first_spec()
+    spec["training"] = {"preprocess": [], "freeze": ["conv2d"]}
+    assert report_of(spec)["warnings"] == []
+
+
+def test_freezing_everything_is_a_mistake() -> None:
+    spec = first_spec()
+    spec["training"]["freeze"] = ["conv2d", "linear"]
+    assert set(mistakes_of(lambda: report_of(spec))) == {"/training/freeze"}
+
+
+def on(hardware: Hardware, spec: dict[str, Any], facts: DatasetFacts = FASHION) -> CheckReport:
+    return check(parse_job(spec), facts, Limits(), hardware)
+
+
+def test_largest_batch_is_the_last_that_fits() -> None:
+    memory_bytes = 64 * 1024**2
+    spec = first_spec()
+    largest = on(Hardware(memory_bytes), spec)["max_batch_size"]
+    assert largest is not None
+    for batch_size, fits in ((largest, True), (largest + 1, False)):
+        spec["training"]["batch_size"] = batch_size
+        total = sum(report_of(spec)["memory_bytes"].values())  # type: ignore[arg-type]
+        assert (total <= memory_bytes) is fits
+    assert on(Hardware(2**50), spec)["max_batch_size"] == 60_000
+    assert on(Hardware(1000), spec)["max_batch_size"] == 0
+    assert report_of(spec)["max_batch_size"] is None
+
+
+def test_time_is_that_of_the_nearest_job_by_flops() -> None:
+    spec = first_spec()
+    spec["training"]["epochs"] = 3
+    flops = report_of(spec)["flops"]
+    speeds = (Speed(flops * 2, 500.0), Speed(flops * 1000, 50.0), Speed(0, 1.0))
+    # Half the FLOPs of the nearest: twice its samples a second; a third more to validate on.
+    facts = dataclasses.replace(FASHION, num_val=60_000)
+    assert on(Hardware(speeds=speeds), spec, facts)["time_seconds"] == 3 * 80_000 / 1000
+    assert report_of(spec)["time_seconds"] is None
+    unknown = dataclasses.replace(FASHION, num_train=None)
+    assert on(Hardware(speeds=speeds), spec, unknown)["time_seconds"] is None

@@ -9,19 +9,16 @@ from typing import TypedDict
 
 from trainyard.errors import Mistake
 from trainyard.spec.expansion import expand
-from trainyard.spec.facts import DatasetFacts, Limits
+from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
 from trainyard.spec.graph import Graph, examine
 from trainyard.spec.job import JobSpec, invalid_spec
-from trainyard.spec.memory import MemoryBytes, estimate_memory
+from trainyard.spec.memory import MemoryBytes, estimate_memory, largest_batch
 from trainyard.spec.parts import Expansion
-from trainyard.spec.suggest import counted
+from trainyard.spec.patterns import matches
+from trainyard.spec.timing import estimate_seconds
+from trainyard.spec.warnings import warnings_of
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
-
-DEFAULT_NORMALISATION = (
-    "no preprocess given: pictures are normalised with the mean and deviation of the training "
-    "split, by channel"
-)
 
 
 class LayerReport(TypedDict):
@@ -41,11 +38,18 @@ class CheckReport(TypedDict):
     num_params: int
     flops: int
     memory_bytes: MemoryBytes
+    max_batch_size: int | None
+    time_seconds: float | None
     warnings: list[str]
 
 
-def check(spec: JobSpec, facts: DatasetFacts, limits: Limits) -> CheckReport:
+def check(
+    spec: JobSpec, facts: DatasetFacts, limits: Limits, hardware: Hardware = UNKNOWN_HARDWARE
+) -> CheckReport:
     """What the spec comes to on this dataset.
+
+    ``max_batch_size`` is the largest that fits the device's memory, ``time_seconds`` an estimate
+    from jobs trained before; each is None where nothing is known of the hardware.
 
     Raises:
         InvalidInput: with every mistake of shapes, names, limits, loss and preprocessing.
@@ -59,7 +63,7 @@ def check(spec: JobSpec, facts: DatasetFacts, limits: Limits) -> CheckReport:
     if graph is None:
         raise invalid_spec(mistakes)
     memory = estimate_memory(graph, spec.training, facts.num_train)
-    mistakes += _over_limits(graph, memory, limits)
+    mistakes += _over_limits(graph, memory, limits) + _all_frozen(spec, graph)
     if mistakes:
         raise invalid_spec(mistakes)
     return {
@@ -67,8 +71,31 @@ def check(spec: JobSpec, facts: DatasetFacts, limits: Limits) -> CheckReport:
         "num_params": graph.num_params,
         "flops": graph.flops,
         "memory_bytes": memory,
-        "warnings": [*graph.warnings, *_warnings(spec, facts, graph)],
+        "max_batch_size": _max_batch_size(spec, facts, memory, hardware),
+        "time_seconds": estimate_seconds(spec.training, graph.flops, facts, hardware),
+        "warnings": [*graph.warnings, *warnings_of(spec.training, facts, graph)],
     }
+
+
+def _max_batch_size(
+    spec: JobSpec, facts: DatasetFacts, memory: MemoryBytes, hardware: Hardware
+) -> int | None:
+    """The largest batch that fits; at most the training split."""
+    if hardware.memory_bytes is None:
+        return None
+    in_use = min(spec.training.batch_size, facts.num_train or spec.training.batch_size)
+    largest = largest_batch(memory, in_use, hardware.memory_bytes)
+    return largest if facts.num_train is None else min(largest, facts.num_train)
+
+
+def _all_frozen(spec: JobSpec, graph: Graph) -> list[Mistake]:
+    """A training of nothing: every layer that has weights is frozen by its name or type."""
+    pattern = "|".join(spec.training.freeze)
+    trained = [node for node in graph.nodes if node.num_params]
+    if not pattern or not all(matches(pattern, (node.name, node.type)) for node in trained):
+        return []
+    message = "every layer with weights is frozen: nothing is left to train"
+    return [Mistake("/training/freeze", message, "patterns that leave some", pattern)]
 
 
 def _layers(graph: Graph) -> list[LayerReport]:
@@ -119,24 +146,3 @@ def _over_limits(graph: Graph, memory: MemoryBytes, limits: Limits) -> list[Mist
 def _over(path: str, limit: str, what: str, figure: int, most: int) -> Mistake:
     message = f"{figure} {what} are over the limit {limit} of {most}"
     return Mistake(path, message, expected=f"at most {most}", received=str(figure))
-
-
-def _warnings(spec: JobSpec, facts: DatasetFacts, graph: Graph) -> list[str]:
-    found = []
-    training = spec.training
-    if training.preprocess is None:
-        found.append(DEFAULT_NORMALISATION)
-    if training.batch_size == 1 and any(n.type.startswith("batch_norm") for n in graph.nodes):
-        found.append("batch normalisation with batch_size 1 has nothing to take statistics of")
-    if facts.num_train is not None and training.batch_size > facts.num_train:
-        found.append(
-            f"batch_size {training.batch_size} is larger than the training split of "
-            f"{counted(facts.num_train, 'sample')}: every batch holds all of it"
-        )
-    last = next(node for node in graph.nodes if node.name == graph.output)
-    if training.loss.type == "cross_entropy" and last.type in ("sigmoid", "relu", "relu6"):
-        found.append(
-            f'the model ends in {last.type} (layer "{last.name}"), but cross_entropy expects raw '
-            "scores (logits) of any sign"
-        )
-    return found

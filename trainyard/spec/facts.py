@@ -16,6 +16,26 @@ class DatasetFacts:
     num_classes: int | None
     num_train: int | None
     class_names: tuple[str, ...] | None = None
+    num_val: int | None = None
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a job was trained: a sample's forward FLOPs, and samples of training a second."""
+
+    flops: int
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What training will run on. ``memory_bytes`` is None, ``speeds`` empty when unknown."""
+
+    memory_bytes: int | None = None
+    speeds: tuple[Speed, ...] = ()
+
+
+UNKNOWN_HARDWARE = Hardware()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and 
 VECTOR_TASKS = ("classification", "multi-label", "regression")
 FOLDED_TYPES = ("softmax", "log_softmax")
 
+# Losses of classes that take logits: a softmax before one of these is folded into it.
+TAKE_LOGITS = ("cross_entropy", "focal", "poly")
+
 
 @dataclass(frozen=True)
 class Node:
@@ -79,7 +82,7 @@ def resolve(
 
     ``num_classes`` takes the place of the placeholders and, where it is known, is what a
     classifier's output must have; ``loss`` is the type of the loss, since a final softmax is
-    folded into a cross-entropy only.
+    folded into a loss of ``TAKE_LOGITS`` only.
 
     Raises:
         InvalidInput: with every mistake, as pointers from the job spec (``/model/layers/…``).
@@ -116,7 +119,7 @@ def examine(
         mistakes += output_mistakes(wires, last, output, num_classes)
     if mistakes or last is None or len(walk.nodes) < len(wires):
         return None, first_by_path(mistakes)
-    return walk.graph(last, fold=loss == "cross_entropy"), []
+    return walk.graph(last, fold=loss in TAKE_LOGITS), []
 
 
 def first_by_path(mistakes: list[Mistake]) -> list[Mistake]:
@@ -231,7 +234,7 @@ def _warnings(nodes: list[Node], output: str, folded: Node | None) -> list[str]:
     ]
     if folded is not None:
         found.append(
-            f"the final {folded.type} ({folded.pointer}) is folded into the cross-entropy loss, "
+            f"the final {folded.type} ({folded.pointer}) is folded into the loss, "
             "which takes it itself: the same numbers"
         )
     return found

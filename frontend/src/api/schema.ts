@@ -846,9 +846,19 @@ export interface components {
             flops: number;
             /** Layers */
             layers: components["schemas"]["CheckedLayer"][];
+            /**
+             * Max Batch Size
+             * @description The largest batch that fits the memory of the workers' device; null where unknown.
+             */
+            max_batch_size: number | null;
             memory_bytes: components["schemas"]["MemoryBytes"];
             /** Num Params */
             num_params: number;
+            /**
+             * Time Seconds
+             * @description By jobs trained before on the same hardware; null where there is none.
+             */
+            time_seconds: number | null;
             /** Warnings */
             warnings: string[];
         };
@@ -1339,8 +1349,13 @@ export interface components {
          * @description What training takes on the device, as estimated.
          */
         MemoryBytes: {
-            /** Activations */
+            /**
+             * Activations
+             * @description What the forward pass keeps for the backward one, at this batch size.
+             */
             activations: number;
+            /** Gradients */
+            gradients: number;
             /** Optimizer */
             optimizer: number;
             /** Weights */

@@ -1,0 +1,102 @@
+"""What a check warns of: specs that are valid and most likely not meant so."""
+
+from __future__ import annotations
+
+from trainyard.spec.facts import DatasetFacts
+from trainyard.spec.graph import TAKE_LOGITS, Graph
+from trainyard.spec.patterns import matches, names_of
+from trainyard.spec.suggest import counted
+from trainyard.spec.training import TrainingSpec
+
+DEFAULT_NORMALISATION = (
+    "no preprocess given: pictures are normalised with the mean and deviation of the training "
+    "split, by channel"
+)
+_DEEP = 10  # layers with matrices, from which on a network without normalisation is told
+_PARAMETERS_PER_SAMPLE = 1000
+_PARAMETER_NAMES = ("weight", "bias")
+
+
+def warnings_of(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> list[str]:
+    """All warnings, in plain words."""
+    return [
+        *_of_batches(training, facts, graph),
+        *_of_outputs(training, graph),
+        *_of_depth(graph),
+        *_of_size(facts, graph),
+        *_of_rate(training),
+        *_of_patterns(training, graph),
+    ]
+
+
+def _of_batches(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> list[str]:
+    found = []
+    if training.preprocess is None:
+        found.append(DEFAULT_NORMALISATION)
+    if training.batch_size == 1 and any(n.type.startswith("batch_norm") for n in graph.nodes):
+        found.append("batch normalisation with batch_size 1 has nothing to take statistics of")
+    if facts.num_train is not None and training.batch_size > facts.num_train:
+        found.append(
+            f"batch_size {training.batch_size} is larger than the training split of "
+            f"{counted(facts.num_train, 'sample')}: every batch holds all of it"
+        )
+    return found
+
+
+def _of_outputs(training: TrainingSpec, graph: Graph) -> list[str]:
+    last = next(node for node in graph.nodes if node.name == graph.output)
+    if training.loss.type not in TAKE_LOGITS or last.type not in ("sigmoid", "relu", "relu6"):
+        return []
+    return [
+        f'the model ends in {last.type} (layer "{last.name}"), but {training.loss.type} expects '
+        "raw scores (logits) of any sign"
+    ]
+
+
+def _of_depth(graph: Graph) -> list[str]:
+    is_normalised = any("norm" in node.type for node in graph.nodes)
+    depth = sum(node.num_params > 0 for node in graph.nodes)
+    if is_normalised or depth < _DEEP:
+        return []
+    return [
+        f"{depth} layers with weights and no normalisation: such a deep model is slow to train "
+        "or does not; batch_norm2d after each convolution helps"
+    ]
+
+
+def _of_size(facts: DatasetFacts, graph: Graph) -> list[str]:
+    num_train = facts.num_train
+    if not num_train or graph.num_params <= _PARAMETERS_PER_SAMPLE * num_train:
+        return []
+    return [
+        f"{graph.num_params:,} parameters for {num_train:,} training samples: far more than the "
+        "data can settle; a smaller model, augmentation or weight decay helps"
+    ]
+
+
+def _of_rate(training: TrainingSpec) -> list[str]:
+    optimizer = training.optimizer
+    if optimizer.lr <= optimizer.unusual_lr:
+        return []
+    return [
+        f"a learning rate of {optimizer.lr:g} is unusually high for {optimizer.type}: more than "
+        f"{optimizer.unusual_lr:g} seldom trains"
+    ]
+
+
+def _of_patterns(training: TrainingSpec, graph: Graph) -> list[str]:
+    """Patterns that fit no layer; parameters of other names are known only to torch."""
+    names = [
+        name
+        for node in graph.nodes
+        if node.num_params
+        for parameter in _PARAMETER_NAMES
+        for name in names_of(node.name, node.type, parameter)
+    ]
+    patterns = {f"optimizer/groups/{i}": g.match for i, g in enumerate(training.optimizer.groups)}
+    patterns |= {f"freeze/{i}": pattern for i, pattern in enumerate(training.freeze)}
+    return [
+        f"the pattern {pattern!r} (/training/{place}) fits no layer with weights"
+        for place, pattern in patterns.items()
+        if not matches(pattern, names)
+    ]
