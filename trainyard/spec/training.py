@@ -182,6 +182,10 @@ class TrainingSpec(_Part):
     ) -> list[Mistake]:
         """What does not fit samples of ``input_shape`` (C first), as pointers below ``path``."""
         found = self.loss.mistakes(num_classes, f"{path}/loss")
+        for index, metric in enumerate(self.metrics):
+            found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
+        for index, augmentation in enumerate(self.augment):
+            found += augmentation.mistakes(input_shape, f"{path}/augment/{index}")
         if self.cutmix is not None and len(input_shape) != 3:
             found.append(_only_for_pictures(f"{path}/cutmix", "cutmix", input_shape))
         for index, step in enumerate(self.preprocess or []):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field
 
+from trainyard.errors import Mistake
 from trainyard.spec.component import Component, Family
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Augmentation(Component):
     def build(self) -> BatchFunction:
         """A function of a raw batch (N, C, H, W) that gives one of the same shape and type."""
         raise NotImplementedError
+
+    def mistakes(self, input_shape: tuple[int, ...], path: str) -> list[Mistake]:
+        """What does not fit samples of ``input_shape``, as pointers below ``path``."""
+        return []
 
 
 AUGMENTATIONS: Family[Augmentation] = Family("augmentation")

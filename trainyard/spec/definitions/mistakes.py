@@ -5,20 +5,42 @@ Each mistake stands at its expression, with the column; shapes come later, where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trainyard.errors import Mistake
+from trainyard.spec.component import Component
+from trainyard.spec.definitions.augmentations import AUGMENTATION_NAMES, DefinedAugmentation
 from trainyard.spec.definitions.expressions import tree_of
+from trainyard.spec.definitions.initializers import (
+    INITIALIZER_NAMES,
+    DefinedInitializer,
+    initializer_class,
+)
 from trainyard.spec.definitions.layers import (
     BACKWARD_NAMES,
     LAYER_NAMES,
     DefinedActivation,
     DefinedLayer,
 )
-from trainyard.spec.definitions.model import ActivationDefinition, LayerDefinition
+from trainyard.spec.definitions.losses import DefinedLoss, DefinedMetric
+from trainyard.spec.definitions.model import (
+    ActivationDefinition,
+    InitializerDefinition,
+    LayerDefinition,
+    OptimizerDefinition,
+)
+from trainyard.spec.definitions.optimizers import (
+    OPTIMIZER_NAMES,
+    DefinedOptimizer,
+    UpdateError,
+    update_programs,
+)
+from trainyard.spec.definitions.schedules import SCHEDULE_NAMES, DefinedSchedule
+from trainyard.spec.definitions.scores import SCORE_NAMES
 from trainyard.spec.language.functions import FUNCTIONS
 from trainyard.spec.language.lowering import CONSTANTS
+from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.tree import Call, Name, bottom_up
 from trainyard.spec.suggest import did_you_mean, shown
 
@@ -26,7 +48,16 @@ from trainyard.spec.suggest import did_you_mean, shown
 def static_mistakes(section: str, name: str, definition: Any) -> list[Mistake]:
     """Every mistake of one definition, as pointers from the job spec."""
     path = f"/definitions/{section}/{name}"
-    return list(_of_layer(path, definition))
+    if isinstance(definition, LayerDefinition):
+        return list(_of_layer(path, definition))
+    if isinstance(definition, OptimizerDefinition):
+        return list(_of_optimizer(path, definition))
+    names, base = _GIVEN[section]
+    found = list(taken_names(f"{path}/args", definition.args, names, base))
+    found += unknown_names(f"{path}/forward", definition.forward, [*definition.args, *names])
+    if isinstance(definition, InitializerDefinition) and not found:
+        found += _of_initializer(f"{path}/forward", initializer_class(name, definition))
+    return found
 
 
 def _of_layer(path: str, definition: LayerDefinition) -> Iterator[Mistake]:
@@ -50,6 +81,36 @@ def _of_layer(path: str, definition: LayerDefinition) -> Iterator[Mistake]:
             message = f"there is no {shown(name)} whose gradient this could be"
             yield Mistake(where, message, f"one of {', '.join(['x', *params])}", shown(name))
         yield from unknown_names(where, rule, [*known, *BACKWARD_NAMES])
+
+
+_GIVEN: Mapping[str, tuple[tuple[str, ...], type[Component]]] = {
+    "losses": (SCORE_NAMES, DefinedLoss),
+    "metrics": (SCORE_NAMES, DefinedMetric),
+    "schedules": (SCHEDULE_NAMES, DefinedSchedule),
+    "augmentations": (AUGMENTATION_NAMES, DefinedAugmentation),
+    "initializers": (INITIALIZER_NAMES, DefinedInitializer),
+}
+
+
+def _of_initializer(path: str, made: type[DefinedInitializer]) -> Iterator[Mistake]:
+    try:
+        made.model_validate({"type": made.type_name()}).program()
+    except LanguageError as error:
+        yield Mistake(path, error.text, error.expected, error.received, error.suggestion)
+
+
+def _of_optimizer(path: str, definition: OptimizerDefinition) -> Iterator[Mistake]:
+    names = tuple(name for name in OPTIMIZER_NAMES if name != "lr")
+    yield from taken_names(f"{path}/args", definition.args, names, DefinedOptimizer)
+    yield from taken_names(f"{path}/state", definition.state, (*OPTIMIZER_NAMES, *definition.args))
+    for arg, default in definition.args.items():
+        if isinstance(default, bool | tuple):
+            yield Mistake(f"{path}/args/{arg}", "expected a number", "a number", shown(default))
+    try:
+        update_programs(definition)
+    except UpdateError as wrong:
+        error, where = wrong.error, f"{path}/update/{wrong.index}"
+        yield Mistake(where, error.text, error.expected, error.received, error.suggestion)
 
 
 def taken_names(

@@ -9,19 +9,36 @@ from typing import Any
 from pydantic import ValidationError
 
 from trainyard.errors import Mistake
+from trainyard.spec.augmentations.base import AUGMENTATIONS
 from trainyard.spec.component import Component, Family, Types
+from trainyard.spec.definitions.augmentations import augmentation_class
+from trainyard.spec.definitions.initializers import initializer_class
 from trainyard.spec.definitions.layers import layer_class
+from trainyard.spec.definitions.losses import loss_class, metric_class
 from trainyard.spec.definitions.mistakes import static_mistakes
 from trainyard.spec.definitions.model import Definitions
+from trainyard.spec.definitions.optimizers import optimizer_class
+from trainyard.spec.definitions.schedules import schedule_class
+from trainyard.spec.initializers import INITIALIZERS
 from trainyard.spec.layers import LAYERS
+from trainyard.spec.losses.base import LOSSES
+from trainyard.spec.metrics.base import METRICS
+from trainyard.spec.optimizers.base import OPTIMIZERS
+from trainyard.spec.schedules.base import SCHEDULES
 from trainyard.spec.suggest import shown
 
 Maker = Callable[[str, Any], type[Component]]
 
 # The sections in the order in which they are read: parameters of layers start by initialisers.
 SECTIONS: Mapping[str, tuple[Family[Any], Maker]] = {
+    "initializers": (INITIALIZERS, initializer_class),
     "activations": (LAYERS, layer_class),
     "layers": (LAYERS, layer_class),
+    "losses": (LOSSES, loss_class),
+    "optimizers": (OPTIMIZERS, optimizer_class),
+    "schedules": (SCHEDULES, schedule_class),
+    "metrics": (METRICS, metric_class),
+    "augmentations": (AUGMENTATIONS, augmentation_class),
 }
 
 

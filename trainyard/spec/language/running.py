@@ -18,7 +18,7 @@ Running = Callable[[Mapping[str, Any]], Any]
 
 def on_numbers(program: Program) -> Callable[[Mapping[str, float]], float]:
     """The program as a function of plain numbers; what has no value comes out as nan or inf."""
-    return _run(program, [_of_numbers(step) for step in program.steps])
+    return _run(program, [of_numbers(step) for step in program.steps])
 
 
 def on_tensors(program: Program) -> Running:
@@ -26,7 +26,7 @@ def on_tensors(program: Program) -> Running:
     return _run(
         program,
         [
-            _of_tensors(step) if isinstance(step.value, Tensor) else _of_numbers(step)
+            of_tensors(step) if isinstance(step.value, Tensor) else of_numbers(step)
             for step in program.steps
         ],
     )
@@ -68,7 +68,8 @@ def last_uses(program: Program) -> list[tuple[int, ...]]:
     return frees[::-1]
 
 
-def _of_tensors(step: Step) -> Callable[..., Any]:
+def of_tensors(step: Step) -> Callable[..., Any]:
+    """Torch's function of a step's inputs."""
     if step.function is None:
         return _as_float
     return step.function.build(**dict(step.static))
@@ -78,7 +79,8 @@ def _as_float(x: Any) -> Any:
     return x.float()
 
 
-def _of_numbers(step: Step) -> Callable[..., Any]:
+def of_numbers(step: Step) -> Callable[..., Any]:
+    """A function of plain numbers that never raises."""
     assert step.function is not None
     assert step.function.scalar is not None
     scalar = step.function.scalar

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ConfigDict
 
+from trainyard.errors import Mistake
 from trainyard.spec.component import Component, Family
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Metric(Component):
     def series(self) -> str:
         """Its name in ``val/…``."""
         return self.type
+
+    def mistakes(self, num_classes: int | None, path: str) -> list[Mistake]:
+        """What does not fit a dataset of ``num_classes``, as pointers below ``path``."""
+        return []
 
 
 class MeanMetric(Metric):

@@ -1,0 +1,101 @@
+"""Mistakes in defined losses, optimizers, schedules …, each with its pointer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.spec.specs import mistakes_of
+from trainyard.spec.check import Limits, check
+from trainyard.spec.job import parse_check
+
+Json = dict[str, Any]
+
+
+def checked(definitions: Json, training: Json) -> None:
+    layers = [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
+    spec = parse_check(
+        {
+            "input_shape": [1, 6, 6],
+            "num_classes": 3,
+            "model": {"layers": layers},
+            "training": training,
+            "definitions": definitions,
+        }
+    )
+    facts = spec.facts()
+    assert facts is not None
+    check(spec, facts, Limits())
+
+
+def optimizer(*update: str, **more: Any) -> Json:
+    return {"optimizers": {"own": {"state": {"m": "zeros"}, "update": list(update), **more}}}
+
+
+OWN: dict[str, Json] = {
+    "losses": {"loss": {"type": "own"}},
+    "optimizers": {"optimizer": {"type": "own"}},
+    "schedules": {"schedule": {"type": "own"}},
+    "metrics": {"metrics": ["own"]},
+    "augmentations": {"augment": [{"type": "own"}]},
+    "initializers": {},
+}
+
+
+def test_good_ones_have_no_mistakes() -> None:
+    for definitions in (
+        {"losses": {"own": {"forward": "mean((logits - one_hot) ** 2) * N / N + K"}}},
+        optimizer("p = p - lr * g"),
+        {"schedules": {"own": {"forward": "exp(-epoch) * step / steps"}}},
+        {"metrics": {"own": {"forward": "p_true"}}},
+        {"augmentations": {"own": {"forward": "clamp(x + randn_like(x), 0, 255)"}}},
+        {"initializers": {"own": {"forward": "0.1"}}},
+    ):
+        checked(definitions, OWN[next(iter(definitions))])
+
+
+@pytest.mark.parametrize(
+    ("definitions", "where", "words"),
+    [
+        ({"losses": {"own": {"forward": "p_true"}}}, "/training/loss", "shape (N,)"),
+        ({"losses": {"own": {"forward": "0.5"}}}, "/training/loss", "a number"),
+        ({"losses": {"own": {"forward": "mean(p_tru)"}}}, "/definitions/losses/own/forward",
+         'did you mean "p_true"?'),
+        ({"losses": {"own": {"args": {"K": 1}, "forward": "1"}}}, "/definitions/losses/own/args/K",
+         "a meaning of its own"),
+        ({"metrics": {"own": {"forward": "probs"}}}, "/training/metrics/0", "shape (N, 3)"),
+        ({"schedules": {"own": {"forward": "0 - progress"}}}, "/training/schedule", "from 0"),
+        ({"schedules": {"own": {"forward": "1 / step"}}}, "/training/schedule", "factor from 0"),
+        ({"schedules": {"own": {"forward": "softmax(step)"}}}, "/training/schedule", "a tensor"),
+        ({"schedules": {"own": {"forward": "lr * 2"}}}, "/definitions/schedules/own/forward",
+         'unknown name "lr"'),
+        ({"augmentations": {"own": {"forward": "flatten(x)"}}}, "/training/augment/0", "(N, 36)"),
+        ({"initializers": {"own": {"forward": "fan"}}}, "/definitions/initializers/own/forward",
+         'did you mean "fan_in"?'),
+        ({"initializers": {"own": {"forward": "flip(w, 0)"}}},
+         "/definitions/initializers/own/forward", "differs from weight to weight"),
+        (optimizer("p = p - lr * grad"), "/definitions/optimizers/own/update/0", '"grad"'),
+        (optimizer("p = mean(g)"), "/definitions/optimizers/own/update/0", "one number"),
+        (optimizer("p = p", "lr = 3"), "/definitions/optimizers/own/update/1", "is given"),
+        (optimizer("g = p"), "/definitions/optimizers/own/update/0", "is given"),
+        (optimizer("p == g"), "/definitions/optimizers/own/update/0", 'expected "="'),
+        (optimizer("p = conv2d(p, g)"), "/definitions/optimizers/own/update/0", "weight to weight"),
+        (optimizer("p = sum(p, dim=0)"), "/definitions/optimizers/own/update/0", "not known here"),
+        (optimizer("p = rand_like(p)"), "/definitions/optimizers/own/update/0", "random"),
+        (optimizer("p = p", state={"m": "zero"}), "/definitions/optimizers/own/state/m", "zeros"),
+        (optimizer("p = p", args={"k": [1, 2]}), "/definitions/optimizers/own/args/k", "a number"),
+    ],
+)  # fmt: skip
+def test_a_mistake_has_its_pointer(definitions: Json, where: str, words: str) -> None:
+    found = mistakes_of(lambda: checked(definitions, OWN[next(iter(definitions))]))
+    assert set(found) == {where}
+    assert words in found[where].message
+
+
+def test_groups_need_the_argument_that_they_name() -> None:
+    group = {"match": "bias", "weight_decay": 0.0}
+    training = {"optimizer": {"type": "own", "groups": [group]}}
+    assert mistakes_of(lambda: checked(optimizer("p = p - lr * g"), training))
+    with_decay = optimizer("p = p - lr * (g + weight_decay * p)", args={"weight_decay": 0.1})
+    checked(with_decay, training)
