@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response, status
 from sqlalchemy.orm import Session
@@ -48,7 +48,7 @@ def create_job(
     spec = read_spec(context, caller.owner_id, body.root, parse_job)
 
     def make(session: Session) -> str:
-        return _make_job(session, context, caller, spec)
+        return _make_job(session, context, caller, spec, body.root)
 
     text = jsonable.dumps(body.root).encode()
     request = idempotency.request_digest("POST", "/v1/jobs", text)
@@ -59,7 +59,9 @@ def create_job(
     return get_job(context, caller, job_id)
 
 
-def _make_job(session: Session, context: Context, caller: Identity, spec: JobSpec) -> str:
+def _make_job(
+    session: Session, context: Context, caller: Identity, spec: JobSpec, body: dict[str, Any]
+) -> str:
     dataset = named_dataset(session, caller.owner_id, spec.dataset)
     check(spec, facts_of(dataset), limits_of(context.settings))
     most = context.settings.max_jobs_per_owner
@@ -68,7 +70,8 @@ def _make_job(session: Session, context: Context, caller: Identity, spec: JobSpe
             f"{most} jobs are queued or running already (TRAINYARD_MAX_JOBS_PER_OWNER).",
             retry_after_seconds=60,
         )
-    return jobs.create_job(session, caller.owner_id, dataset, spec).id
+    written = {key: value for key, value in body.items() if key in jobs.WRITTEN}
+    return jobs.create_job(session, caller.owner_id, dataset, spec, written).id
 
 
 @router.get("")

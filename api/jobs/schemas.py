@@ -90,8 +90,10 @@ class Job(ApiModel):
 
 
 class JobDetail(Job):
-    """A job with all its attempts."""
+    """A job with all its attempts, and the spec as it was written."""
 
+    written: dict[str, Any]
+    """`model`, `training` and `definitions` as they were posted, without defaults filled in."""
     attempts: list[Attempt]
 
 

@@ -26,7 +26,7 @@ def job_detail(session: Session, caller: Identity, row: JobRow) -> JobDetail:
     (fields,) = _fields(session, caller, [row])
     query = select(AttemptRow).where(AttemptRow.job_id == row.id).order_by(AttemptRow.number)
     attempts = [_attempt(attempt) for attempt in session.scalars(query)]
-    return JobDetail(**fields, attempts=attempts)
+    return JobDetail(**fields, written=row.written, attempts=attempts)
 
 
 def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[dict[str, Any]]:

@@ -24,9 +24,20 @@ from trainyard.store.tables import Artifact, Checkpoint, Dataset, Job
 if TYPE_CHECKING:
     from trainyard.spec.job import JobSpec
 
+WRITTEN = {"model", "training", "definitions"}  # what of a spec says how to train
 
-def create_job(session: Session, owner_id: str, dataset: Dataset, spec: JobSpec) -> Job:
-    """A queued job; ``trainyard.queue.send_train(job.id)`` follows after the commit."""
+
+def create_job(
+    session: Session,
+    owner_id: str,
+    dataset: Dataset,
+    spec: JobSpec,
+    written: dict[str, Any] | None = None,
+) -> Job:
+    """A queued job; ``trainyard.queue.send_train(job.id)`` follows after the commit.
+
+    ``written`` is what the user wrote of it; else it is made from what ``spec`` was given.
+    """
     job = Job(
         id=new_id("job"),
         owner_id=owner_id,
@@ -36,6 +47,7 @@ def create_job(session: Session, owner_id: str, dataset: Dataset, spec: JobSpec)
         tags=list(spec.tags),
         priority=spec.priority,
         spec=spec.model_dump(mode="json"),
+        written=written or spec.model_dump(mode="json", include=WRITTEN, exclude_unset=True),
         status=JobStatus.QUEUED.value,
         progress={},
         summary={},

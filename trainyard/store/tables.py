@@ -146,6 +146,7 @@ class Job(Base):
     tags: Mapped[list[Any]]
     priority: Mapped[int] = mapped_column(default=0)  # higher goes first
     spec: Mapped[dict[str, Any]]  # JobSpec as validated, defaults filled in
+    written: Mapped[dict[str, Any]]  # model, training, definitions as the user wrote them
 
     status: Mapped[str] = mapped_column(String(20))
     reason: Mapped[dict[str, Any] | None]  # {"code", "message", "hint"}

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
 
 import { client, unwrap } from './client'
-import type { Job, JobStatus, Spec } from './types'
+import type { Job, JobDetail, JobStatus, Spec } from './types'
 
 export interface JobFilter {
   status?: JobStatus | undefined
@@ -108,10 +108,17 @@ export const ALLOWED: Record<JobStatus, readonly (JobVerb | 'delete')[]> = {
   cancelled: ['delete'],
 }
 
-/** The spec behind a job, as it would be posted again. */
-export function specOf(job: Job): Spec {
-  const { name, dataset, tags, priority, notes, model, training, definitions } = job
-  return { name, dataset, tags, priority, notes, model, training, definitions }
+/** The spec behind a job, as it was posted and can be posted again. */
+export function specOf(job: JobDetail): Spec {
+  const { name, dataset, tags, priority, notes, written } = job
+  return {
+    name,
+    dataset,
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(priority ? { priority } : {}),
+    ...(notes ? { notes } : {}),
+    ...written,
+  }
 }
 
 export type ModelFormat = 'bundle' | 'onnx' | 'safetensors'

@@ -1105,7 +1105,7 @@ export interface components {
         };
         /**
          * JobDetail
-         * @description A job with all its attempts.
+         * @description A job with all its attempts, and the spec as it was written.
          */
         JobDetail: {
             /**
@@ -1172,6 +1172,13 @@ export interface components {
             };
             /** Worker */
             worker: string | null;
+            /**
+             * Written
+             * @description `model`, `training` and `definitions` as they were posted, without defaults filled in.
+             */
+            written: {
+                [key: string]: unknown;
+            };
         };
         /**
          * JobList

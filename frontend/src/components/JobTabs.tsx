@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 
 import { checkpointsQuery, FINAL, reportQuery, specOf } from '../api/jobs'
 import { specCheckQuery } from '../api/specs'
-import type { Job } from '../api/types'
+import type { JobDetail } from '../api/types'
 import { Checkpoints } from './Checkpoints'
 import { LayerTable } from './LayerTable'
 import { ErrorAlert } from './PageError'
@@ -23,7 +23,7 @@ function Loaded<Data>({ query, children }: LoadedProps<Data>) {
   return <Skeleton h={240} radius="lg" aria-label="Loading" />
 }
 
-export function LayersTab({ job }: { job: Job }) {
+export function LayersTab({ job }: { job: JobDetail }) {
   const query = useQuery(specCheckQuery(specOf(job)))
   return (
     <Loaded query={query}>
@@ -36,14 +36,14 @@ export function LayersTab({ job }: { job: Job }) {
   )
 }
 
-export function ReportTab({ job }: { job: Job }) {
+export function ReportTab({ job }: { job: JobDetail }) {
   const ended = job.status === 'succeeded'
   const query = useQuery({ ...reportQuery(job.id), enabled: ended })
   if (!ended) return <Text c="dimmed">The report is made when the training succeeds.</Text>
   return <Loaded query={query}>{(report) => <ReportView report={report} />}</Loaded>
 }
 
-export function CheckpointsTab({ job }: { job: Job }) {
+export function CheckpointsTab({ job }: { job: JobDetail }) {
   const query = useQuery({
     ...checkpointsQuery(job.id),
     refetchInterval: FINAL.has(job.status) ? false : 5000,
@@ -59,7 +59,7 @@ export function CheckpointsTab({ job }: { job: Job }) {
   )
 }
 
-export function TryTab({ job }: { job: Job }) {
+export function TryTab({ job }: { job: JobDetail }) {
   if (job.best === null && job.status !== 'succeeded') {
     return <Text c="dimmed">There is no model to try yet: it comes with the first checkpoint.</Text>
   }

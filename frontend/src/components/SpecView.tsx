@@ -1,16 +1,14 @@
 // A job's spec as JSON, to read, copy and train again with changes.
-import { Button, Code, CopyButton, Group, ScrollArea, Skeleton, Stack } from '@mantine/core'
+import { Button, Code, CopyButton, Group, ScrollArea, Stack } from '@mantine/core'
 import { Check, Copy, Repeat2 } from 'lucide-react'
 
-import { useSpecOf } from '../api/specs'
-import type { Job } from '../api/types'
+import { specOf } from '../api/jobs'
+import type { JobDetail } from '../api/types'
 import { writeSpec } from '../lib/specText'
 import { LinkButton } from './LinkButton'
 
-export function SpecView({ job }: { job: Job }) {
-  const spec = useSpecOf(job)
-  if (!spec) return <Skeleton h={320} radius="lg" aria-label="Loading the spec" />
-  const text = writeSpec(spec)
+export function SpecView({ job }: { job: JobDetail }) {
+  const text = writeSpec(specOf(job))
   return (
     <Stack gap="sm">
       <Group gap="xs">

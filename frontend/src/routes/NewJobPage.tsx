@@ -6,8 +6,7 @@ import { Play } from 'lucide-react'
 import { useRef, useState } from 'react'
 
 import { datasetsQuery } from '../api/datasets'
-import { createJob, jobQuery } from '../api/jobs'
-import { useSpecOf } from '../api/specs'
+import { createJob, jobQuery, specOf } from '../api/jobs'
 import type { Dataset, Spec } from '../api/types'
 import { CheckPanel } from '../components/CheckPanel'
 import { DatasetPicker } from '../components/DatasetPicker'
@@ -27,7 +26,7 @@ export function NewJobPage() {
   const { from, dataset } = newJobRoute.useSearch()
   const datasets = useInfiniteQuery(datasetsQuery)
   const source = useQuery({ ...jobQuery(from ?? ''), enabled: from !== undefined })
-  const spec = useSpecOf(source.data)
+  const spec = source.data && specOf(source.data)
   const error = datasets.error ?? source.error
   if (error) return <ErrorAlert error={error} />
   if (!datasets.data || (from !== undefined && !spec)) {

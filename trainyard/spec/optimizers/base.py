@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 else:
     ParameterGroups = Any
 
-Rate = Annotated[float, Field(gt=0.0, le=100.0)]
+# Wide enough that a rate which makes training diverge is the run's finding, not a typing error.
+Rate = Annotated[float, Field(gt=0.0, le=1e12)]
 Decay = Annotated[float, Field(ge=0.0, le=100.0)]
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]

@@ -138,6 +138,11 @@ def upgrade() -> None:
             types.Json,
             nullable=False,
         ),
+        sa.Column(
+            "written",
+            types.Json,
+            nullable=False,
+        ),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column(
             "reason",
