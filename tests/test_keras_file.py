@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
+from typer.testing import CliRunner
 
 from tests.spec.importers.keras_models import L, keras
+from trainyard.cli import app
 from trainyard.errors import InvalidInput
 from trainyard.keras_file import import_apart, import_keras_file
 
@@ -217,3 +219,14 @@ def test_damaged_weights_end_no_more_than_their_own_process(
     with contextlib.suppress(InvalidInput):
         answer, _ = import_apart(file, tmp_path / "weights", max_parameters=LIMIT)
         assert json.dumps(answer)
+
+
+def test_command_line_writes_spec_and_weights(real: Path, tmp_path: Path) -> None:
+    file = tmp_path / "net.keras"
+    file.write_bytes(real.read_bytes())
+    done = CliRunner().invoke(app, ["import", str(file)])
+    assert done.exit_code == 0, done.output
+    spec = json.loads((tmp_path / "net.model.json").read_text())
+    names = [layer["name"] for layer in spec["model"]["layers"]]
+    weights = load_file(tmp_path / "net.safetensors")
+    assert {name.partition(".")[0] for name in weights} <= set(names)

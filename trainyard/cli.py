@@ -220,6 +220,36 @@ def predict(job: JobId, pictures: Annotated[list[Path], typer.Argument(exists=Tr
             out.print(f"{picture}: {top}")
 
 
+@app.command("import")
+def import_model(
+    file: Annotated[
+        Path,
+        typer.Argument(help="A .keras file, or one with to_json()", exists=True, dir_okay=False),
+    ],
+    target: Annotated[
+        Path | None, typer.Option("--spec", help="File for the spec, else <name>.model.json")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="File for the weights, else <name>.safetensors")
+    ] = None,
+) -> None:
+    """Turn a Keras model into the `model` of a spec, and its weights into a safetensors file."""
+    from trainyard.keras_file import answer_of, import_keras_file
+
+    spec_file = target or file.with_name(f"{file.stem}.model.json")
+    weights_file = weights or file.with_name(f"{file.stem}.safetensors")
+    limit = get_settings().max_parameters
+    found = import_keras_file(file, weights_file, max_parameters=limit)
+    answer = answer_of(found.imported)
+    spec_file.write_text(json.dumps({"model": answer["model"]}, indent=2) + "\n")
+    for warning in answer["warnings"]:
+        err.print(f"warning: {warning}", markup=False)
+    shape = "×".join(str(size) for size in answer["input_shape"])
+    out.print(f"{answer['num_params']} parameters, input {shape}: {spec_file}", markup=False)
+    if found.has_weights:
+        out.print(f"weights: {weights_file}", markup=False)
+
+
 @app.command()
 def serve() -> None:
     """Start everything on this machine: broker, API with dashboard, workers; until Ctrl-C."""

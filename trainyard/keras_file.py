@@ -43,23 +43,29 @@ class KerasFile:
     imported: Imported
     has_weights: bool
 
-    def as_dict(self) -> dict[str, Any]:
-        """The answer of an import as JSON."""
-        return {
-            "model": self.imported.model,
-            "input_shape": list(self.imported.input_shape),
-            "output_shape": list(self.imported.output_shape),
-            "num_params": self.imported.num_params,
-            "warnings": list(self.imported.warnings),
-        }
+
+def answer_of(imported: Imported) -> dict[str, Any]:
+    """The answer of an import as JSON."""
+    return {
+        "model": imported.model,
+        "input_shape": list(imported.input_shape),
+        "output_shape": list(imported.output_shape),
+        "num_params": imported.num_params,
+        "warnings": list(imported.warnings),
+    }
 
 
 def import_keras_file(source: Path, target: Path, *, max_parameters: int) -> KerasFile:
     """The spec of a ``.keras`` file; its weights are written to ``target`` as safetensors.
 
+    A file with the text of ``to_json()`` is taken too.
+
     Raises:
         InvalidInput: no such file, or one without an equal here; with every mistake.
     """
+    if not _is_zip(source):
+        imported = import_keras(_text(source))
+        return KerasFile(_checked(imported, max_parameters), has_weights=False)
     with _opened(source) as archive:
         members = {member.name: member for member in archive.members}
         if CONFIG not in members:
@@ -75,6 +81,21 @@ def import_keras_file(source: Path, target: Path, *, max_parameters: int) -> Ker
                 imported = _checked(import_keras(document, weights.numbers), max_parameters)
                 write_weights(imported, weights, target)
     return KerasFile(imported, has_weights=True)
+
+
+def _is_zip(source: Path) -> bool:
+    with source.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _text(source: Path) -> bytes:
+    with source.open("rb") as file:
+        text = file.read(MAX_CONFIG_BYTES + 1)
+    if text.startswith(b"\x89HDF"):
+        raise _refused("this is a whole model as HDF5: save it as .keras, with Keras 2.12 or later")
+    if len(text) > MAX_CONFIG_BYTES:
+        raise _refused(f"a JSON text may have {MAX_CONFIG_BYTES} bytes, and .keras files are zips")
+    return text
 
 
 @contextmanager
@@ -115,7 +136,7 @@ def _refused(message: str, received: Any = None) -> InvalidInput:
 
 
 def import_apart(source: Path, target: Path, *, max_parameters: int) -> tuple[dict[str, Any], bool]:
-    """As ``import_keras_file``, in a process of its own; gives ``as_dict`` and ``has_weights``.
+    """As ``import_keras_file``, in a process of its own; gives ``answer_of`` and ``has_weights``.
 
     Raises:
         InvalidInput: as there; also where the process came to its end on the file.
@@ -145,7 +166,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         found = import_keras_file(Path(source), Path(target), max_parameters=int(limit))
-        reply = {"answer": found.as_dict(), "has_weights": found.has_weights}
+        reply = {"answer": answer_of(found.imported), "has_weights": found.has_weights}
     except InvalidInput as error:
         reply = {"detail": error.detail, "mistakes": [m.as_dict() for m in error.errors]}
     json.dump(reply, sys.stdout)

@@ -1,19 +1,41 @@
-"""/v1/specs: the language's schema, and checking without training."""
+"""/v1/specs: the language's schema, checking without training, and models of other frameworks."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 
 from api.auth import Caller, get_caller
 from api.context import Ctx
+from api.multipart import read_form
 from api.specs.guarding import facts_of, limits_of, named_dataset, read_spec
-from api.specs.schemas import CheckRequest, CheckResult
+from api.specs.importing import import_document, import_form
+from api.specs.schemas import CheckRequest, CheckResult, ImportResult, KerasModel
 from trainyard.spec.check import check
 from trainyard.spec.job import job_schema, parse_check
 
 router = APIRouter(prefix="/v1/specs", tags=["specs"])
+
+_FILE = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": "A .keras file, or one with the JSON text",
+        }
+    },
+}
+_IMPORT: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": KerasModel.model_json_schema()},
+        "multipart/form-data": {"schema": _FILE},
+    },
+}
 
 
 @router.get("/schema", dependencies=[Depends(get_caller)])
@@ -32,3 +54,28 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
         with context.database.read() as session:
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
     return CheckResult.model_validate(check(spec, facts, limits_of(context.settings)))
+
+
+@router.post(
+    "/import",
+    responses={503: {}},
+    openapi_extra={"requestBody": _IMPORT},
+    dependencies=[Depends(get_caller)],
+)
+async def import_spec(
+    request: Request,
+    context: Ctx,
+    _format: Annotated[
+        Literal["keras"], Query(alias="format", description="What the model comes from")
+    ] = "keras",
+) -> ImportResult:
+    """A Keras model as a spec: what `to_json()` gives as the body, or a `.keras` file.
+
+    What has no equal is named, each layer and option with its place in the document. Nothing of
+    the model is executed.
+    """
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        most = context.settings.max_upload_bytes
+        async with read_form(request, context.upload_folder, max_bytes=most, max_files=1) as form:
+            return await run_in_threadpool(import_form, context, form)
+    return await run_in_threadpool(import_document, await request.body())

@@ -98,3 +98,34 @@ class CheckResult(ApiModel):
     time_seconds: float | None
     """By jobs trained before on the same hardware; null where there is none."""
     warnings: list[str]
+
+
+class KerasModel(RootModel[Any]):
+    """What Keras's ``model.to_json()`` gives."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": "What `model.to_json()` of Keras 2 or 3 gives: Sequential or functional",
+            "properties": {
+                "class_name": {"type": "string"},
+                "config": {"type": "object", "additionalProperties": True},
+            },
+            "required": ["class_name", "config"],
+        }
+
+
+class ImportResult(ApiModel):
+    """A model of another framework as ours. Shapes are without the batch axis."""
+
+    model: dict[str, Any]
+    """The `model` of a job spec."""
+    input_shape: list[int]
+    """Channels first, as datasets have it."""
+    output_shape: list[int]
+    num_params: int
+    warnings: list[str]
+    """What training would do otherwise than there."""

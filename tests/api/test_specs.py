@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from io import BytesIO
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
@@ -109,3 +112,52 @@ def test_the_catalogue_describes_every_family(owner: Owner) -> None:
             assert item["summary"]
             assert item["fields"]["type"] == "object"
             assert item["examples"], f"{family}: {item['type']}"
+
+
+def _keras_document() -> dict[str, Any]:
+    input_layer = {"batch_shape": [None, 8, 8, 3], "dtype": "float32", "name": "in"}
+    layers = [
+        {"class_name": "InputLayer", "config": input_layer},
+        {"class_name": "Conv2D", "config": {"name": "c", "filters": 4, "kernel_size": [3, 3]}},
+        {"class_name": "Flatten", "config": {"name": "f"}},
+        {"class_name": "Dense", "config": {"name": "d", "units": 5, "activation": "softmax"}},
+    ]
+    return {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+
+
+def test_keras_json_is_answered_with_a_spec_that_checks(owner: Owner) -> None:
+    answer = owner.http.post("/v1/specs/import?format=keras", json=_keras_document())
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["input_shape"] == [3, 8, 8]
+    assert found["num_params"] == 4 * 28 + 5 * (4 * 36 + 1)
+    body = {"model": found["model"], "input_shape": [3, 8, 8], "num_classes": 5, "training": {}}
+    report = _check(owner, body).json()
+    assert report["num_params"] == found["num_params"]
+
+
+def test_keras_layers_without_an_equal_are_named_with_their_place(owner: Owner) -> None:
+    document = _keras_document()
+    layers = document["config"]["layers"]
+    layers[2] = {"class_name": "Lambda", "config": {"name": "mine", "function": "gANjX19tYWlu"}}
+    layers[3]["config"]["activation"] = "exponential"
+    refused = owner.http.post("/v1/specs/import?format=keras", json=document)
+    assert refused.status_code == 422
+    paths = [error["path"] for error in refused.json()["errors"]]
+    assert paths == ["/config/layers/2", "/config/layers/3/config/activation"]
+    assert owner.http.post("/v1/specs/import?format=onnx", json=document).status_code == 422
+
+
+def test_keras_file_and_json_file_are_taken_as_forms(owner: Owner) -> None:
+    text = json.dumps(_keras_document()).encode()
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("config.json", text)
+    wanted = owner.http.post("/v1/specs/import", json=_keras_document()).json()
+    for name, data in (("m.json", text), ("m.keras", archive.getvalue())):
+        answer = owner.http.post("/v1/specs/import?format=keras", files={"file": (name, data)})
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == wanted
+    refused = owner.http.post("/v1/specs/import", files={"file": ("m.keras", b"PK\x03\x04junk")})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["path"] == "/file"

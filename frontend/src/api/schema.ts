@@ -681,6 +681,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/specs/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Spec
+         * @description A Keras model as a spec: what `to_json()` gives as the body, or a `.keras` file.
+         *
+         *     What has no equal is named, each layer and option with its place in the document. Nothing of
+         *     the model is executed.
+         */
+        post: operations["import_spec"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/specs/schema": {
         parameters: {
             query?: never;
@@ -1034,6 +1057,33 @@ export interface components {
             checkpoints: number;
             /** Datasets */
             datasets: number;
+        };
+        /**
+         * ImportResult
+         * @description A model of another framework as ours. Shapes are without the batch axis.
+         */
+        ImportResult: {
+            /**
+             * Input Shape
+             * @description Channels first, as datasets have it.
+             */
+            input_shape: number[];
+            /**
+             * Model
+             * @description The `model` of a job spec.
+             */
+            model: {
+                [key: string]: unknown;
+            };
+            /** Num Params */
+            num_params: number;
+            /** Output Shape */
+            output_shape: number[];
+            /**
+             * Warnings
+             * @description What training would do otherwise than there.
+             */
+            warnings: string[];
         };
         /**
          * Job
@@ -4644,6 +4694,117 @@ export interface operations {
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    import_spec: {
+        parameters: {
+            query?: {
+                /** @description What the model comes from */
+                format?: "keras";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    class_name: string;
+                    config: {
+                        [key: string]: unknown;
+                    };
+                };
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description A .keras file, or one with the JSON text
+                     */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            /** @description Not understood at all */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Over a limit of size */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -265,4 +265,4 @@ def test_deeply_nested_documents_give_invalid_input() -> None:
     for _ in range(200):
         document = {"class_name": "Sequential", "config": {"layers": [document]}}
     assert refused(document)
-    assert refused("[" * 100_000) == []
+    assert refused("[" * 100_000)

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from trainyard.errors import InvalidInput
+from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.importers.keras import (  # noqa: F401  they fill the table of mappings
     activations,
     basic,
@@ -76,7 +76,7 @@ def import_keras(document: object, constants: Callable[[str], Any] | None = None
     try:
         imported = _imported(_parsed(document), notes, constants)
     except RecursionError as error:
-        raise InvalidInput("The Keras document is nested too deeply.") from error
+        raise _unread("it is nested too deeply") from error
     if imported is None or notes.mistakes:
         count = counted(len(notes.mistakes), "mistake")
         raise InvalidInput(f"The Keras model cannot be imported: {count}.", notes.mistakes)
@@ -89,7 +89,12 @@ def _parsed(document: object) -> object:
     try:
         return json.loads(document)
     except (ValueError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The Keras document is not JSON: {error}.") from error
+        raise _unread(f"it is not JSON: {error}") from error
+
+
+def _unread(why: str) -> InvalidInput:
+    mistake = Mistake("", why, "what model.to_json() gives")
+    return InvalidInput("The Keras document cannot be read.", [mistake])
 
 
 def _imported(

@@ -11,6 +11,7 @@ Keras puts channels last, we put them first. A ``Tensor`` says in which ``form``
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -75,14 +76,16 @@ class Plan:
     taken: list[Taken] = field(default_factory=list)
     counters: list[str] = field(default_factory=list)  # of batches, which Keras does not count
     names: set[str] = field(default_factory=set)
+    numbers: Counter[str] = field(default_factory=Counter)  # of names that were wanted again
     formed: dict[tuple[str, Form], Tensor] = field(default_factory=dict)
     num_params: int = 0
 
     def free_name(self, wanted: str) -> str:
         """``wanted`` as our names are, and so that no other layer has it."""
         clean = re.sub(r"[^A-Za-z0-9_-]", "_", wanted)[:MAX_NAME].lstrip("_") or "layer"
-        name, number = clean, 1
+        name = clean
         while name in self.names or name in RESERVED:
-            name, number = f"{clean}_{number}", number + 1
+            self.numbers[clean] += 1
+            name = f"{clean}_{self.numbers[clean]}"
         self.names.add(name)
         return name
