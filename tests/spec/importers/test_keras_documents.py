@@ -216,7 +216,7 @@ def answered(document: Any) -> None:
     resolve(ModelSpec.model_validate(imported.model), imported.input_shape, None, loss="mse")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_mutated_documents_give_a_spec_or_invalid_input(data: st.DataObject) -> None:
     which = data.draw(st.integers(0, len(DOCUMENTS) - 1))
@@ -258,6 +258,28 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 def test_junk_gives_invalid_input(document: Any) -> None:
     with pytest.raises(InvalidInput):
         import_keras(document)
+
+
+@pytest.mark.parametrize("innermost", ["ReLU", "Identity"])
+def test_models_within_models_cannot_grow_without_bound(innermost: str) -> None:
+    def tensor(name: str, call: int = 0) -> dict[str, Any]:
+        history = {"keras_history": [name, call, 0]}
+        return {"args": [{"class_name": "__keras_tensor__", "config": history}], "kwargs": {}}
+
+    model: dict[str, Any] = {"class_name": innermost, "config": {"name": "inner"}}
+    for level in range(20):
+        shape = {"batch_shape": [None, 8], "name": "in"}
+        layers = [
+            {"class_name": "InputLayer", "config": shape, "inbound_nodes": []},
+            {**model, "name": "inner", "inbound_nodes": [tensor("in"), tensor("inner")]},
+        ]
+        ends = {"input_layers": [["in", 0, 0]], "output_layers": [["inner", 1, 0]]}
+        model = {
+            "class_name": "Functional",
+            "config": {"name": str(level), "layers": layers, **ends},
+        }
+    ((_, message),) = refused(model)
+    assert "more than" in message
 
 
 def test_deeply_nested_documents_give_invalid_input() -> None:

@@ -128,7 +128,7 @@ def _bidirectional(options: Options) -> Step:
 def _inner_cell(options: Options, option: str, layer: Any) -> _Cell | None:
     class_name = layer.get("class_name") if isinstance(layer, dict) else None
     config = layer.get("config") if isinstance(layer, dict) else None
-    if class_name not in GATES or not isinstance(config, dict):
+    if not isinstance(class_name, str) or class_name not in GATES or not isinstance(config, dict):
         options.refuse(option, "only LSTM and GRU can be read in both directions here")
         return None
     path = f"{options.path}/config/{option}"

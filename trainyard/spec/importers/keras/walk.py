@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.fields import is_integer
 from trainyard.spec.importers.keras.calls import Call, Ref
 from trainyard.spec.importers.keras.document import INPUT_CLASS, Entry, Net
@@ -21,6 +22,7 @@ from trainyard.spec.model import INPUT
 from trainyard.spec.shapes import Shape
 from trainyard.spec.suggest import shown
 
+MAX_CALLS = 30_000
 MAX_RANK = 4  # axes of an input, channels and all
 WHY_NOT = {
     "Lambda": "it holds code of its own, which is never executed",
@@ -36,6 +38,7 @@ class Walk:
     ) -> None:
         self.notes, self.constants, self.is_keras_2 = notes, constants, is_keras_2
         self.plan = Plan(names={INPUT})
+        self.num_calls = 0
         self.steps: dict[str, tuple[Step | None, Options]] = {}
 
     def read(self, net: Net) -> None:
@@ -119,6 +122,10 @@ class Walk:
     def _call(
         self, entry: Entry, call: Call, index: int, inputs: list[Tensor | None], prefix: str
     ) -> Tensor | None:
+        self.num_calls += 1
+        if self.num_calls > MAX_CALLS:  # models within models that multiply
+            mistake = Mistake(entry.path, f"the model has more than {MAX_CALLS} calls of layers")
+            raise InvalidInput("The Keras model cannot be imported.", [mistake])
         known = [tensor for tensor in inputs if tensor is not None]
         before = self.plan.num_params
         if entry.net is not None:

@@ -11,12 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.graph import MAX_VALUES
 from trainyard.spec.importers.keras.calls import Call
 from trainyard.spec.importers.keras.notes import Options
 from trainyard.spec.importers.keras.tensors import Change, Form, Plan, Taken, Tensor
 from trainyard.spec.layers import LAYERS
-from trainyard.spec.model import INPUT
+from trainyard.spec.model import INPUT, MAX_LAYERS
 from trainyard.spec.shapes import Shape, ShapeError, numel
 
 SOFTMAXES = ("softmax", "log_softmax")
@@ -63,7 +64,13 @@ class Writer:
 
         Raises:
             Unfit: the layer does not take these inputs.
+            InvalidInput: there are too many layers, as models within models can make.
         """
+        if len(self.plan.layers) >= MAX_LAYERS:
+            mistake = Mistake(
+                self.options.path, f"the model has more than {MAX_LAYERS} layers here"
+            )
+            raise InvalidInput("The Keras model cannot be imported.", [mistake])
         name = self.plan.free_name(self.base + suffix)
         self.has_written = self.has_written or not suffix
         written: dict[str, Any] = {"name": name, "type": type_name}
