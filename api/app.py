@@ -31,6 +31,7 @@ from api.security import SecurityHeaders
 from api.session.endpoints import router as session
 from api.specs.endpoints import router as specs
 from api.telemetry.endpoints import router as telemetry
+from trainyard.plugins import load_plugins
 from trainyard.settings import Settings, get_settings
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -56,6 +57,7 @@ def _operation_id(route: APIRoute) -> str:
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application; the database must have been migrated."""
+    load_plugins()
     context = Context(settings or get_settings())
 
     @asynccontextmanager

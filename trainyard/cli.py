@@ -201,7 +201,9 @@ def resume(job: JobId) -> None:
 def download(
     job: JobId,
     target: Annotated[Path | None, typer.Argument(help="File to write")] = None,
-    format: Annotated[str, typer.Option(help="bundle, safetensors or onnx")] = "bundle",
+    format: Annotated[
+        str, typer.Option(help="bundle, safetensors, onnx, or a plugin's")
+    ] = "bundle",
     checkpoint: Annotated[str, typer.Option(help="best, last or a step")] = "best",
 ) -> None:
     """Save the trained model."""

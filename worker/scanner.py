@@ -18,7 +18,10 @@ from typing import Any
 
 from trainyard.datasets import DatasetOptions, IngestLimits, RejectedDataset, ingest
 from trainyard.datasets.manifest import Problem
+from trainyard.plugins import load_plugins
 from worker.messages import Message, receive, send
+
+load_plugins()  # here, so that the fork server has done it for every scanner
 
 # Heap and private memory, not mapped files; ingest needs about 1.5 GB at the largest picture.
 _MAX_DATA_BYTES = 4 * 1024**3

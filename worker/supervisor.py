@@ -13,6 +13,7 @@ from datetime import timedelta
 from multiprocessing.connection import wait
 from typing import Any
 
+from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import artifacts
@@ -207,7 +208,7 @@ class Supervisor:
             return self._settle_without_outcome(exit_code)
         match self._outcome.data["kind"]:
             case "finished":
-                self._store_onnx(self._outcome.blobs)
+                self._store_model(self._outcome)
                 return self._finish(JobStatus.SUCCEEDED, None)
             case "failed":
                 return self._finish(JobStatus.FAILED, self._outcome.data["reason"])
@@ -222,12 +223,13 @@ class Supervisor:
         self._reporting.flush()
         return self._give_back(death.reason) if death.retry else self._fail(death.reason)
 
-    def _store_onnx(self, blobs: tuple[bytes, ...]) -> None:
-        for data in blobs:
-            key = artifacts.artifact_key(self._claim.id, self._claim.attempt, "model.onnx")
+    def _store_model(self, outcome: Message) -> None:
+        for format, data in zip(outcome.data["files"], outcome.blobs, strict=True):
+            name = artifact_name(format)
+            key = artifacts.artifact_key(self._claim.id, self._claim.attempt, name)
             stored = self._context.blobs.put_bytes(key, data)
             with self._context.database.write() as session:
-                artifacts.add_artifact(session, self._claim.lease, "model.onnx", stored)
+                artifacts.add_artifact(session, self._claim.lease, name, stored)
 
     def _finish(self, status: JobStatus, why: Reason | None) -> None:
         assert self._outcome is not None

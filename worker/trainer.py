@@ -3,7 +3,7 @@
 It knows neither database nor queue: everything goes to the supervisor over one connection.
 Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
 resume from) and ``stop``. From it: ``metrics``, ``progress``, ``log``, ``checkpoint`` and, last,
-``outcome``.
+``outcome``, with the files of the model.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from trainyard.datasets.canonical import open_dataset
 from trainyard.datasets.manifest import Manifest
 from trainyard.errors import TrainyardError
+from trainyard.plugins import load_plugins
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_job
 from trainyard.spec.preprocess import Statistics
@@ -27,6 +28,8 @@ from trainyard.status import ReasonCode
 from worker.messages import Message, Sender, receive
 from worker.training.loop import train
 from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, Split
+
+load_plugins()  # here, so that the fork server has done it for every trainer
 
 
 class ConnectionReporter:
@@ -69,8 +72,8 @@ def main(connection: Connection[Any, Any]) -> None:
         "report": outcome.report,
         "reason": outcome.reason,
     }
-    blobs = (outcome.onnx,) if outcome.onnx is not None else ()
-    sender.put(Message("outcome", data, blobs))
+    files = {} if outcome.onnx is None else {"onnx": outcome.onnx, **outcome.exports}
+    sender.put(Message("outcome", data | {"files": list(files)}, tuple(files.values())))
     sender.finish()
 
 

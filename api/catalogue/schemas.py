@@ -15,6 +15,8 @@ class CatalogueItem(ApiModel):
     fields: dict[str, Any]
     """JSON Schema."""
     examples: list[dict[str, Any]]
+    plugin: str | None = None
+    """Name of the package that an operator installed it with; none: it is built in."""
 
 
 class Catalogue(ApiModel):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.auth import Caller
 from api.context import Ctx
 from api.files import FILE_RESPONSES, file_response
-from api.models.assembly import Format, model_file
+from api.models.assembly import model_file
 from trainyard.store import jobs
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/model", tags=["model"])
@@ -21,7 +21,13 @@ def get_model(
     context: Ctx,
     caller: Caller,
     job_id: str,
-    format: Annotated[Format, Query(description="Kind of file")] = "bundle",
+    format: Annotated[
+        str,
+        Query(
+            pattern="^[a-z][a-z0-9_]{0,49}$",
+            description="`bundle`, `safetensors`, `onnx`, or what a plugin exports",
+        ),
+    ] = "bundle",
     checkpoint: Annotated[
         str, Query(pattern="^(best|last|[0-9]{1,15})$", description="`best`, `last` or a step")
     ] = "best",

@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from trainyard.plugins import load_plugins
 from trainyard.spec.layers import LAYERS, Layer
 from trainyard.spec.shapes import Shape, numel
 from worker.exports.onnx import silence
 
+load_plugins()
 Case = tuple[type[Layer], dict[str, Any], tuple[Shape, ...]]
 FILES = sorted({cls.__module__ for cls in LAYERS})
 

@@ -12,11 +12,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from trainyard.plugins import load_plugins
 from trainyard.spec.layers import LAYERS, Layer
 from trainyard.spec.layers.merge import broadcast
 from trainyard.spec.layers.padding import CropTo
 from trainyard.spec.shapes import Shape, numel
 
+load_plugins()  # where any are installed, they are held to the contract too
 BATCH = 2
 CASES = [
     pytest.param(cls, example, shapes, id=f"{cls.type_name()}-{number}")

@@ -9,9 +9,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
@@ -69,12 +78,15 @@ class Family(Generic[C]):
     def __init__(self, noun: str) -> None:
         self.noun = noun
         self._classes: dict[str, type[C]] = {}
+        self._plugins: dict[str, str] = {}
 
-    def register(self, cls: type[C]) -> type[C]:
-        """Class decorator: adds the class under its ``type``."""
+    def register(self, cls: type[C], *, plugin: str | None = None) -> type[C]:
+        """Class decorator: adds the class under its ``type``; ``plugin`` says whose it is."""
         name = cls.type_name()
         assert name not in self._classes, f"{self.noun} type {name!r} is registered twice"
         self._classes[name] = cls
+        if plugin is not None:
+            self._plugins[name] = plugin
         return cls
 
     def __iter__(self) -> Iterator[type[C]]:
@@ -95,13 +107,15 @@ class Family(Generic[C]):
         return list(self._classes)
 
     def catalogue(self) -> list[dict[str, Any]]:
-        """What ``GET /v1/<family>`` answers: type, summary, JSON Schema of the fields, examples."""
+        """What ``GET /v1/<family>`` answers: type, summary, JSON Schema of the fields, examples,
+        and the plugin that it comes from, if any."""
         return [
             {
                 "type": name,
                 "summary": inspect.getdoc(cls) or "",
                 "fields": cls.model_json_schema(),
                 "examples": list(cls.examples),
+                "plugin": self._plugins.get(name),
             }
             for name, cls in self._classes.items()
         ]
@@ -162,6 +176,15 @@ class OneOf:
             return members[0]
         return Annotated[Union[members], Field(discriminator="type")]  # noqa: UP007
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Of the types there are when it is asked for: plugins come after the classes."""
+        inner = _core_schema(self, len(self.family.names()))
+        if self.by_name and handler.mode == "validation":
+            inner = core_schema.union_schema([core_schema.literal_schema(self.names()), inner])
+        return handler(inner)
+
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
@@ -178,9 +201,12 @@ class OneOf:
             return self.choose(value, types).model_validate(value, context=types)
 
         inner = handler.generate_schema(self.form())
-        either = inner
-        if self.by_name:
-            either = core_schema.union_schema([core_schema.literal_schema(self.names()), inner])
         return core_schema.with_info_wrap_validator_function(
-            validate, inner, json_schema_input_schema=either, serialization=_AS_IT_IS
+            validate, inner, serialization=_AS_IT_IS
         )
+
+
+@cache
+def _core_schema(choice: OneOf, _num_types: int) -> CoreSchema:
+    """Pydantic's form of all types that may be chosen, made anew when types were added."""
+    return TypeAdapter(choice.form()).core_schema

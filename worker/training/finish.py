@@ -50,6 +50,7 @@ def finish(
         best=asdict(position.best) if position.best else None,
         report=report.as_json(split),
         onnx=_onnx(run, graph, class_names),
+        exports=_exports(run, graph, class_names, teller),
     )
 
 
@@ -59,4 +60,17 @@ def _onnx(run: Run, graph: Graph, class_names: list[str]) -> bytes:
 
     return export(
         run.network, run.preprocess, graph.input_shape, class_names, dtype=run.samples.dtype
+    )
+
+
+def _exports(run: Run, graph: Graph, class_names: list[str], teller: Teller) -> dict[str, bytes]:
+    from worker.exports.plugins import export_all
+
+    return export_all(
+        run.network,
+        run.preprocess,
+        graph.input_shape,
+        class_names,
+        dtype=run.samples.dtype,
+        tell_failure=lambda message: teller.log(message, level="error"),
     )

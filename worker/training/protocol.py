@@ -69,6 +69,7 @@ class Outcome:
     report: dict[str, Any] | None = None
     reason: dict[str, str] | None = None
     onnx: bytes | None = None  # of the best checkpoint; raw pictures in, probabilities out
+    exports: dict[str, bytes] = field(default_factory=dict)  # of plugins, by their exporters' names
 
 
 class Reporter(Protocol):

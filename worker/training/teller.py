@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 
 from worker.training import device as devices
-from worker.training.protocol import Progress, Reporter
+from worker.training.protocol import Level, Progress, Reporter
 from worker.training.run import Run
 
 
@@ -29,8 +29,8 @@ class Teller:
         """What has passed since the last report does not count for the speed."""
         self._reported = time.monotonic()
 
-    def log(self, message: str) -> None:
-        self.reporter.log("info", message)
+    def log(self, message: str, level: Level = "info") -> None:
+        self.reporter.log(level, message)
 
     def tell_start(self, *, resumed: bool) -> None:
         """What is about to be trained, on what."""

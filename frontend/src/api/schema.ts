@@ -831,6 +831,11 @@ export interface components {
             fields: {
                 [key: string]: unknown;
             };
+            /**
+             * Plugin
+             * @description Name of the package that an operator installed it with; none: it is built in.
+             */
+            plugin: string | null;
             /** Summary */
             summary: string;
             /** Type */
@@ -3332,8 +3337,8 @@ export interface operations {
     get_model: {
         parameters: {
             query?: {
-                /** @description Kind of file */
-                format?: "bundle" | "safetensors" | "onnx";
+                /** @description `bundle`, `safetensors`, `onnx`, or what a plugin exports */
+                format?: string;
                 /** @description `best`, `last` or a step */
                 checkpoint?: string;
             };

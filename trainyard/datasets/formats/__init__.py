@@ -1,7 +1,7 @@
 """The registry of formats: the first that recognises an upload reads it.
 
 A new format is one module beside this one, with the names of ``format.Format``, and one line
-here.
+here; those of plugins come after them, so that they never change what is read already.
 """
 
 from __future__ import annotations
@@ -9,4 +9,4 @@ from __future__ import annotations
 from trainyard.datasets.format import Format
 from trainyard.datasets.formats import folders, idx, npz
 
-FORMATS: tuple[Format, ...] = (npz, idx, folders)
+FORMATS: list[Format] = [npz, idx, folders]
