@@ -31,6 +31,7 @@ from api.security import SecurityHeaders
 from api.session.endpoints import router as session
 from api.specs.endpoints import router as specs
 from api.telemetry.endpoints import router as telemetry
+from api.weights.endpoints import router as weights
 from trainyard.plugins import load_plugins
 from trainyard.settings import Settings, get_settings
 
@@ -45,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     checkpoints,
     models,
     predictions,
+    weights,
     fleet,
     health,
     docs,

@@ -22,7 +22,7 @@ from trainyard.errors import (
 )
 
 _DRAINED_BYTES = 32 * 1024**2  # of a refused body, so that the client gets to read the answer
-_MULTIPART_PATHS = ("/v1/datasets", "/v1/specs/import", "/predictions")
+_MULTIPART_PATHS = ("/v1/datasets", "/v1/specs/import", "/v1/weights", "/predictions")
 
 
 class Guard:

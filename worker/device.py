@@ -1,4 +1,4 @@
-"""The name of the device that this worker trains on, found without touching CUDA here."""
+"""Name and memory of the device that this worker trains on, found without touching CUDA here."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import psutil
+
 
 def device_name(wanted: str) -> str:
     """The GPU's name by ``nvidia-smi``, else the processor's; ``wanted`` as in the settings."""
@@ -16,14 +18,26 @@ def device_name(wanted: str) -> str:
     return f"{_processor_name()} ({len(os.sched_getaffinity(0))} cores)"
 
 
+def device_memory_bytes(wanted: str) -> int:
+    """Memory of that device: the GPU's own, else this machine's."""
+    if wanted != "cpu" and (mebibytes := _of_gpu("memory.total", wanted)):
+        return int(mebibytes.split()[0]) * 1024**2
+    return int(psutil.virtual_memory().total)
+
+
 def _gpu_name(wanted: str) -> str | None:
+    return _of_gpu("name", wanted)
+
+
+def _of_gpu(what: str, wanted: str) -> str | None:
+    """One property by ``nvidia-smi``, such as ``80994 MiB``; None where there is no GPU."""
     program = shutil.which("nvidia-smi")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if program is None or visible == "":
         return None
     index = int(wanted.partition(":")[2] or 0)
     chosen = visible.split(",")[index] if visible else str(index)
-    command = [program, "--query-gpu=name", "--format=csv,noheader", f"--id={chosen}"]
+    command = [program, f"--query-gpu={what}", "--format=csv,noheader", f"--id={chosen}"]
     try:
         answer = subprocess.run(  # noqa: S603  the program of the PATH, no shell
             command, capture_output=True, text=True, timeout=20, check=True

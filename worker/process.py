@@ -7,7 +7,7 @@ import logging
 from trainyard.settings import get_settings
 from worker.children import start_fork_server, stop_fork_server
 from worker.context import WorkerContext
-from worker.device import device_name
+from worker.device import device_memory_bytes, device_name
 from worker.pulse import Pulse
 from worker.work import ROLES, Role
 
@@ -28,8 +28,10 @@ def start(queues: set[str]) -> None:
     role = ROLES[queues.pop()]
     start_fork_server(role.preload)
     context = WorkerContext.open(get_settings())
-    device = device_name(context.settings.device) if role.queue == "train" else "ingest"
-    _running = (context, role, Pulse(context, role, device))
+    wanted, trains = context.settings.device, role.queue == "train"
+    device = device_name(wanted) if trains else "ingest"
+    memory_bytes = device_memory_bytes(wanted) if trains else None
+    _running = (context, role, Pulse(context, role, device, memory_bytes))
 
 
 def work() -> None:

@@ -26,7 +26,9 @@ _SWEEP_SECONDS = 60.0
 class Pulse:
     """Two threads: one beats and reaps, the other does what no doorbell told of."""
 
-    def __init__(self, context: WorkerContext, role: Role, device: str) -> None:
+    def __init__(
+        self, context: WorkerContext, role: Role, device: str, memory_bytes: int | None = None
+    ) -> None:
         self._context, self._role = context, role
         self._ended = threading.Event()
         with context.database.write() as session:
@@ -36,6 +38,7 @@ class Pulse:
                 host=context.host,
                 device=device,
                 worker_pid=context.pid,
+                memory_bytes=memory_bytes,
             )
         self._threads = [
             threading.Thread(target=self._beat_until_ended, name="pulse", daemon=True),

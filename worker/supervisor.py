@@ -13,6 +13,9 @@ from datetime import timedelta
 from multiprocessing.connection import wait
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from trainyard.errors import NotFound
 from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
 from trainyard.status import JobStatus, ReasonCode
@@ -23,6 +26,7 @@ from trainyard.store.datasets import dataset_prefix
 from trainyard.store.lease import LeaseLost
 from trainyard.store.states import Reason, reason
 from trainyard.store.tables import Checkpoint, now
+from trainyard.store.weights import initial_pieces
 from worker.children import Child, LineReader
 from worker.context import WorkerContext
 from worker.deaths import count_oom_kills, explain
@@ -35,6 +39,13 @@ _GRACE_SECONDS = 8.0  # to write a checkpoint, once asked to stop; below Docker'
 _LOOK_SECONDS = 0.2
 _RETRY_DELAY = timedelta(seconds=2)  # after a crash, so that its cause may pass
 _LEVELS = {"stdout": "info", "stderr": "warning"}
+
+
+_GONE = "What init_from names was deleted: queue the job again without it."
+
+
+class MissingWeights(Exception):
+    """What ``init_from`` names is not there any more."""
 
 
 def run_job(context: WorkerContext, claim: ClaimedJob) -> None:
@@ -71,6 +82,8 @@ class Supervisor:
         self._keeper.start()
         try:
             start = self._start_message()
+        except MissingWeights as error:
+            return self._fail(reason(ReasonCode.BAD_DATA, str(error), _GONE))
         except Exception as error:  # the edge of the task: whatever the store answers
             log.exception("%s could not be prepared", self._claim.id)
             return self._give_back(_unprepared(error))
@@ -113,13 +126,28 @@ class Supervisor:
         claim, context = self._claim, self._context
         folder = context.blobs.local_folder(dataset_prefix(claim.dataset_id), context.cache_folder)
         data = {"spec": claim.spec, "folder": str(folder), "device": context.settings.device}
-        if claim.checkpoint_id is None:
-            return Message("start", data)
         with context.database.read() as session:
+            init_from = claim.spec["training"].get("init_from")
+            if claim.checkpoint_id is None and init_from is not None:
+                return Message("start", data, (self._initial(session, init_from),))
+            if claim.checkpoint_id is None:
+                return Message("start", data)
             checkpoint = session.get_one(Checkpoint, claim.checkpoint_id)
             weights = read_part(session, checkpoint, "weights", context.blobs)
             state = read_part(session, checkpoint, "state", context.blobs)
         return Message("start", data, (weights, state))
+
+    def _initial(self, session: Session, init_from: str) -> bytes:
+        """The weights to begin with.
+
+        Raises:
+            MissingWeights: they were deleted after the job was made.
+        """
+        pieces = initial_pieces(session, self._claim.owner_id, init_from, self._context.blobs)
+        try:
+            return b"".join(pieces)
+        except NotFound as error:
+            raise MissingWeights(error.detail) from error
 
     def _watch(self, child: Child) -> None:
         """Take messages and lines until all pipes are closed, which the trainer's end does."""
@@ -243,6 +271,7 @@ class Supervisor:
                 summary=jsonable(told["summary"]) or None,
                 best=told["best"],
                 report=told["report"],
+                speed=told["speed"],
             )
 
     def _fail(self, why: Reason) -> None:

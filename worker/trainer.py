@@ -2,8 +2,9 @@
 
 It knows neither database nor queue: everything goes to the supervisor over one connection.
 Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
-resume from) and ``stop``. From it: ``metrics``, ``progress``, ``log``, ``checkpoint`` and, last,
-``outcome``, with the files of the model.
+resume from, or weights alone to begin with) and ``stop``. From it: ``metrics``, ``progress``,
+``log``, ``checkpoint`` and, last, ``outcome``, with the files of
+the model.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def main(connection: Connection[Any, Any]) -> None:
         "best": outcome.best,
         "report": outcome.report,
         "reason": outcome.reason,
+        "speed": outcome.speed,
     }
     files = {} if outcome.onnx is None else {"onnx": outcome.onnx, **outcome.exports}
     sender.put(Message("outcome", data | {"files": list(files)}, tuple(files.values())))
@@ -124,7 +126,8 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
         task=manifest.task,
         loss=spec.training.loss.type,
     )
-    weights_and_state = (start.blobs[0], start.blobs[1]) if start.blobs else None
+    blobs = start.blobs
+    weights_and_state = (blobs[0], blobs[1]) if len(blobs) == 2 else None
     return train(
         spec,
         graph,
@@ -135,4 +138,5 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
         stop,
         device=start.data["device"],
         resume=weights_and_state,
+        initial=blobs[0] if len(blobs) == 1 else None,
     )

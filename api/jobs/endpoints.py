@@ -15,7 +15,7 @@ from api.jobs.schemas import JobDetail, JobList, JobPatch
 from api.jobs.views import job_detail, job_views
 from api.paging import Cursor, Limit
 from api.schemas import Freed
-from api.specs.guarding import facts_of, limits_of, named_dataset, read_spec
+from api.specs.guarding import facts_of, initial_of, limits_of, named_dataset, read_spec
 from api.specs.schemas import JobRequest
 from trainyard import jsonable
 from trainyard.errors import TooManyRequests
@@ -63,7 +63,8 @@ def _make_job(
     session: Session, context: Context, caller: Identity, spec: JobSpec, body: dict[str, Any]
 ) -> str:
     dataset = named_dataset(session, caller.owner_id, spec.dataset)
-    check(spec, facts_of(dataset), limits_of(context.settings))
+    initial = initial_of(session, context, caller.owner_id, spec)
+    check(spec, facts_of(dataset), limits_of(context.settings), initial=initial)
     most = context.settings.max_jobs_per_owner
     if jobs.count_active(session, caller.owner_id) >= most:
         raise TooManyRequests(

@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from api.auth import Caller, get_caller
 from api.context import Ctx
 from api.multipart import read_form
-from api.specs.guarding import facts_of, limits_of, named_dataset, read_spec
+from api.specs.guarding import facts_of, initial_of, limits_of, named_dataset, read_spec
 from api.specs.importing import import_document, import_form
 from api.specs.schemas import CheckRequest, CheckResult, ImportResult, KerasModel
 from trainyard.spec.check import check
 from trainyard.spec.job import job_schema, parse_check
+from trainyard.store.hardware import known_hardware
 
 router = APIRouter(prefix="/v1/specs", tags=["specs"])
 
@@ -49,11 +50,14 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
     """What a job spec amounts to: shapes, parameters, FLOPs, memory; or every mistake in it."""
     spec = read_spec(context, caller.owner_id, body.root, parse_check)
     facts = spec.facts()
-    if facts is None:
-        assert spec.dataset is not None, "parse_check asks for one of both"
-        with context.database.read() as session:
+    with context.database.read() as session:
+        if facts is None:
+            assert spec.dataset is not None, "parse_check asks for one of both"
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
-    return CheckResult.model_validate(check(spec, facts, limits_of(context.settings)))
+        initial = initial_of(session, context, caller.owner_id, spec)
+        hardware = known_hardware(session)
+    report = check(spec, facts, limits_of(context.settings), hardware, initial)
+    return CheckResult.model_validate(report)
 
 
 @router.post(

@@ -17,6 +17,7 @@ from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.status import DatasetStatus
 from trainyard.store import datasets
 from trainyard.store.tables import Dataset
+from trainyard.store.weights import TensorShapes, initial_shapes
 
 Spec = TypeVar("Spec", bound=JobSpec)
 
@@ -49,6 +50,7 @@ def facts_of(dataset: Dataset) -> DatasetFacts:
         num_classes=manifest.num_classes,
         num_train=manifest.splits["train"].num_samples,
         class_names=tuple(manifest.class_names),
+        num_val=manifest.splits["val"].num_samples if "val" in manifest.splits else None,
     )
 
 
@@ -62,6 +64,25 @@ def named_dataset(session: Session, owner_id: str, id_or_name: str) -> Dataset:
         return datasets.find_dataset(session, owner_id, id_or_name)
     except NotFound as error:
         raise InvalidInput("The spec names no dataset of yours.", [_unknown(id_or_name)]) from error
+
+
+def initial_of(
+    session: Session, context: Context, owner_id: str, spec: JobSpec
+) -> TensorShapes | None:
+    """Shapes of the tensors that the spec begins with; None where it begins afresh.
+
+    Raises:
+        InvalidInput: the owner has no such weights, or the job has no checkpoint.
+    """
+    init_from = spec.training.init_from
+    if init_from is None:
+        return None
+    try:
+        return initial_shapes(session, owner_id, init_from, context.blobs)
+    except NotFound as error:
+        expected = "the id of weights, or of a job that has a checkpoint"
+        mistake = Mistake("/training/init_from", error.detail, expected, init_from)
+        raise invalid_spec([mistake]) from error
 
 
 def _unknown(id_or_name: str) -> Mistake:

@@ -5,16 +5,19 @@ The same check guards ``POST /v1/jobs``. Pure Python: nothing is built and torch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict
 
 from trainyard.errors import Mistake
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
 from trainyard.spec.graph import Graph, examine
+from trainyard.spec.initial import fit_of
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.spec.memory import MemoryBytes, estimate_memory, largest_batch
 from trainyard.spec.parts import Expansion
 from trainyard.spec.patterns import matches
+from trainyard.spec.shapes import Shape
 from trainyard.spec.timing import estimate_seconds
 from trainyard.spec.warnings import warnings_of
 
@@ -44,12 +47,17 @@ class CheckReport(TypedDict):
 
 
 def check(
-    spec: JobSpec, facts: DatasetFacts, limits: Limits, hardware: Hardware = UNKNOWN_HARDWARE
+    spec: JobSpec,
+    facts: DatasetFacts,
+    limits: Limits,
+    hardware: Hardware = UNKNOWN_HARDWARE,
+    initial: Mapping[str, Shape] | None = None,
 ) -> CheckReport:
     """What the spec comes to on this dataset.
 
     ``max_batch_size`` is the largest that fits the device's memory, ``time_seconds`` an estimate
-    from jobs trained before; each is None where nothing is known of the hardware.
+    from jobs trained before; each is None where nothing is known of the hardware. ``initial``
+    are the shapes of ``init_from``'s tensors by name.
 
     Raises:
         InvalidInput: with every mistake of shapes, names, limits, loss and preprocessing.
@@ -64,6 +72,9 @@ def check(
         raise invalid_spec(mistakes)
     memory = estimate_memory(graph, spec.training, facts.num_train)
     mistakes += _over_limits(graph, memory, limits) + _all_frozen(spec, graph)
+    fit = fit_of(graph, initial, spec.training.init_map) if initial is not None else []
+    if spec.training.init_strict:
+        mistakes += [Mistake("/training/init_from", complaint) for complaint in fit]
     if mistakes:
         raise invalid_spec(mistakes)
     return {
@@ -73,7 +84,7 @@ def check(
         "memory_bytes": memory,
         "max_batch_size": _max_batch_size(spec, facts, memory, hardware),
         "time_seconds": estimate_seconds(spec.training, graph.flops, facts, hardware),
-        "warnings": [*graph.warnings, *warnings_of(spec.training, facts, graph)],
+        "warnings": [*graph.warnings, *warnings_of(spec.training, facts, graph), *fit],
     }
 
 

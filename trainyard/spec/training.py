@@ -32,6 +32,8 @@ AnyAugmentation = Annotated[Augmentation, OneOf(AUGMENTATIONS)]
 AnyMetric = Annotated[Metric, OneOf(METRICS, by_name=True)]
 
 Alpha = Annotated[float, Field(gt=0.0, le=100.0)]
+TensorName = Annotated[str, Field(min_length=1, max_length=500)]
+InitMap = Annotated[dict[TensorName, TensorName], Field(max_length=10_000)]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Monitor = Annotated[str, Field(pattern=r"^(train|val)/[a-z][a-z0-9_]*$", max_length=100)]
 
@@ -101,6 +103,15 @@ class TrainingSpec(_Part):
     cutmix: Alpha | None = None
     """Paste a rectangle of one picture into another, targets mixed by area, which is drawn from
     Beta(cutmix, cutmix). With ``mixup`` too, each batch gets one or the other."""
+    init_from: Annotated[str, Field(pattern=r"^(job|w)_[0-9a-z]{1,40}$", max_length=50)] | None = (
+        None
+    )
+    """Weights to begin with: the best checkpoint of a job, or an uploaded file of /v1/weights.
+    Tensors whose names and shapes agree are taken; the log tells what is not."""
+    init_map: InitMap = {}
+    """Names of ``init_from`` → names of this model: of tensors, or of layers for all of theirs."""
+    init_strict: bool = False
+    """Refuse to train unless every tensor on either side is matched."""
     freeze: Annotated[list[Pattern], Field(max_length=100)] = []
     """Layers or parameters that stay as they start: names, types or patterns as in the groups of
     the optimizer. Batch normalisation that is wholly frozen keeps its statistics too."""

@@ -15,7 +15,7 @@ from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
 from trainyard.store.events import NewEvent, add_events
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
 from trainyard.store.states import Reason, change_status, reason
-from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, now
+from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, Worker, now
 
 MAX_CRASHES = 3  # attempts lost to the infrastructure before a job is given up
 
@@ -27,6 +27,7 @@ class ClaimedJob:
     lease: Lease
     attempt: int
     spec: dict[str, Any]
+    owner_id: str
     dataset_id: str
     manifest: dict[str, Any]
     checkpoint_id: str | None  # where to go on from
@@ -96,6 +97,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         lease=Lease(job.id, job.fence, worker_id),
         attempt=job.attempt,
         spec=job.spec,
+        owner_id=job.owner_id,
         dataset_id=dataset.id,
         manifest=dataset.manifest or {},
         checkpoint_id=last.id if last else None,
@@ -134,6 +136,7 @@ def finish_job(
     summary: dict[str, Any] | None = None,
     best: dict[str, Any] | None = None,
     report: dict[str, Any] | None = None,
+    speed: dict[str, Any] | None = None,
 ) -> JobStatus:
     """End a job as succeeded, failed or cancelled; returns the status that it really got.
 
@@ -143,10 +146,13 @@ def finish_job(
         LeaseLost: the job is somebody else's by now; nothing is written.
     """
     job = lock_leased(session, lease)
+    if speed is not None:
+        worker = session.get(Worker, lease.worker_id)
+        speed = speed | {"device": worker.device if worker else None}
     if job.status == JobStatus.CANCELLING:
         status = JobStatus.CANCELLED
         why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
-    given = {"summary": summary, "best": best, "report": report}
+    given = {"summary": summary, "best": best, "report": report, "speed": speed}
     for field, value in given.items():
         if value is not None:
             setattr(job, field, jsonable(value))

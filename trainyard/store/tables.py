@@ -162,6 +162,8 @@ class Job(Base):
     summary: Mapped[dict[str, Any]]
     best: Mapped[dict[str, Any] | None]  # {"metric", "value", "step"}
     report: Mapped[dict[str, Any] | None]
+    # {"device", "flops" of a sample, "samples_per_second"}, once succeeded
+    speed: Mapped[dict[str, Any] | None]
 
     created_at: Mapped[datetime] = mapped_column(default=now)
     queued_at: Mapped[datetime] = mapped_column(default=now)
@@ -264,6 +266,21 @@ class Artifact(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class Weights(Base):
+    """An uploaded safetensors file that jobs may begin with."""
+
+    __tablename__ = "weights"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    store_key: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    tensors: Mapped[dict[str, Any]]  # shapes by name
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Worker(Base):
     """A worker's heartbeat row."""
 
@@ -276,6 +293,7 @@ class Worker(Base):
     job_id: Mapped[str | None] = mapped_column(Id)
     worker_pid: Mapped[int]
     trainer_pid: Mapped[int | None]
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the device, where known
     started_at: Mapped[datetime] = mapped_column(default=now)
     last_seen: Mapped[datetime] = mapped_column(default=now, index=True)
 

@@ -16,12 +16,25 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 
 def register_worker(
-    session: Session, worker_id: str, *, host: str, device: str, worker_pid: int
+    session: Session,
+    worker_id: str,
+    *,
+    host: str,
+    device: str,
+    worker_pid: int,
+    memory_bytes: int | None = None,
 ) -> None:
     """Add a worker that has just started; forgets those not seen for a day."""
     session.execute(delete(Worker).where(Worker.last_seen < now() - FORGOTTEN_AFTER))
     session.merge(
-        Worker(id=worker_id, host=host, device=device, status="idle", worker_pid=worker_pid)
+        Worker(
+            id=worker_id,
+            host=host,
+            device=device,
+            memory_bytes=memory_bytes,
+            status="idle",
+            worker_pid=worker_pid,
+        )
     )
 
 

@@ -6,6 +6,7 @@ import torch
 
 from trainyard.spec.training import TrainingSpec
 from worker.training import device as devices
+from worker.training.initial import Fit
 from worker.training.protocol import Outcome
 
 MIB = 1024**2
@@ -33,6 +34,15 @@ def time_limit(training: TrainingSpec, step: int, num_steps: int) -> Outcome:
         f"The time limit of {training.time_limit_seconds:g} seconds was reached after step "
         f"{step} of {num_steps}.",
         "Raise time_limit_seconds, or train fewer epochs or a smaller model.",
+    )
+
+
+def initial_weights(fit: Fit) -> Outcome:
+    """``init_strict`` was asked for, and something does not fit."""
+    return _failed(
+        "bad_data",
+        f"The weights to begin with do not fit the model: {'; '.join(fit.complaints())}.",
+        'Name what differs in "init_map", or take what fits with "init_strict": false.',
     )
 
 

@@ -49,9 +49,16 @@ def finish(
         summary=dict(position.latest),
         best=asdict(position.best) if position.best else None,
         report=report.as_json(split),
+        speed=_speed(graph, teller.samples_per_second),
         onnx=_onnx(run, graph, class_names),
         exports=_exports(run, graph, class_names, teller),
     )
+
+
+def _speed(graph: Graph, samples_per_second: float | None) -> dict[str, float] | None:
+    if samples_per_second is None:
+        return None
+    return {"flops": graph.flops, "samples_per_second": samples_per_second}
 
 
 def _onnx(run: Run, graph: Graph, class_names: list[str]) -> bytes:

@@ -15,6 +15,7 @@ from worker.training import endings
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.finish import finish
+from worker.training.initial import begin_with
 from worker.training.judge import close_epoch
 from worker.training.protocol import Outcome, Reporter, Split, Stop
 from worker.training.run import Run
@@ -35,12 +36,14 @@ def train(
     *,
     device: str = "auto",
     resume: tuple[bytes, bytes] | None = None,
+    initial: bytes | None = None,
 ) -> Outcome:
     """Trains to the end, until ``stop`` is set, or until it cannot go on.
 
     ``splits`` holds ``train`` and, where the dataset has them, ``val`` and ``test``.
     ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
-    training is then bit for bit that of one which was never interrupted.
+    training is then bit for bit that of one which was never interrupted. ``initial`` is a
+    safetensors file of weights to begin with, as ``init_from`` says.
     """
     training = spec.training
     chosen = devices.choose_device(device)
@@ -50,6 +53,12 @@ def train(
         if resume is not None:
             run.restore(*resume)
         teller = Teller(run, reporter)
+        if initial is not None and resume is None:
+            fit = begin_with(run.network, initial, training.init_map)
+            run.weights_changed()
+            teller.tell_fit(fit)
+            if training.init_strict and not fit.is_whole:
+                return endings.initial_weights(fit)
         teller.tell_start(resumed=resume is not None)
         held_out = {
             name: Samples(split, chosen, devices.resident_bytes(chosen))

@@ -97,6 +97,11 @@ class Run:
         group = self.optimizer.param_groups[0]
         return float(group["lr"] / group.get("lr_scale", 1.0))
 
+    def weights_changed(self) -> None:
+        """To be called when the weights were replaced: the mean begins with them."""
+        if self.average is not None:
+            self.average = Average(self.network, self.average.decay)
+
     def first_diverged_step(self) -> int | None:
         """The first step since the last report whose loss is not finite. Waits for the device."""
         index = self.window.first_non_finite()
@@ -227,7 +232,7 @@ class Run:
         tensors, document = checkpoint.unpack_state(state)
         checkpoint.unpack_weights(self.network, weights)
         if self.average is not None:
-            self.average = Average(self.network, self.average.decay)
+            self.weights_changed()
             checkpoint.unpack_weights_in_work(self.network, tensors)
         checkpoint.unpack_optimizer(self.optimizer, tensors)
         checkpoint.unpack_generators(tensors, document["generators"], self.device)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from worker.training import device as devices
+from worker.training.initial import Fit
 from worker.training.protocol import Level, Progress, Reporter
 from worker.training.run import Run
 
@@ -19,7 +20,13 @@ class Teller:
         self.reporter = reporter
         self._started = time.monotonic() - run.position.elapsed_seconds
         self._reported = time.monotonic()
+        self._samples, self._seconds = 0, 0.0
         self._rate: float | None = None  # samples per second, since the last report
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """Of training alone, without validation and checkpoints; None before the second report."""
+        return self._samples / self._seconds if self._samples else None
 
     def is_over(self, limit_seconds: float | None) -> bool:
         """Whether the training, with the time before it was resumed, has taken longer."""
@@ -47,6 +54,13 @@ class Teller:
             f"{run.steps_per_epoch:,} steps an epoch, {run.num_steps:,} in all."
         )
 
+    def tell_fit(self, fit: Fit) -> None:
+        """What was taken of the weights to begin with, and what was not."""
+        init_from = self.run.training.init_from
+        self.log(f"{len(fit.matched)} tensors are taken from {init_from}.")
+        for complaint in fit.complaints():
+            self.reporter.log("warning", f"{init_from}: {complaint}.")
+
     def tell_step(self) -> None:
         """Means over the steps since the last report, and the progress."""
         run, position = self.run, self.run.position
@@ -58,7 +72,11 @@ class Teller:
             values["gradient/norm"] = run.gradient_norm.item()
         self.tell_metrics(values)
         now = time.monotonic()
-        self._rate = totals.num_samples / max(now - self._reported, 1e-9)
+        seconds = max(now - self._reported, 1e-9)
+        self._rate = totals.num_samples / seconds
+        if position.step > 1:  # the first step also warms the device up
+            self._samples += totals.num_samples
+            self._seconds += seconds
         self._reported = now
         self.tell_progress()
 

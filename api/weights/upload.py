@@ -1,0 +1,72 @@
+"""Taking in a safetensors file: read by the safetensors library, which executes nothing."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from safetensors import SafetensorError, safe_open
+
+from api.context import Context
+from api.multipart import Form, UploadedFile
+from trainyard.errors import InvalidInput, Mistake
+from trainyard.store import weights
+from trainyard.store.keys import Identity
+
+_FIELDS = ("file", "name")
+_MAX_NAME = 200
+_MAX_TENSORS = 100_000
+
+
+def take_in(context: Context, caller: Identity, form: Form) -> str:
+    """The id of the upload's new row.
+
+    Raises:
+        InvalidInput: with every mistake in the form's fields, or where the file is no safetensors.
+    """
+    (file,) = form.files
+    name = _name(form, file)
+    tensors = _shapes(file)
+    weights_id = weights.new_weights_id()
+    stored = context.blobs.put_file(weights.weights_key(weights_id), file.path)
+    with context.database.write() as session:
+        weights.add_weights(
+            session,
+            caller.owner_id,
+            weights_id,
+            name=name,
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            tensors=tensors,
+        )
+    return weights_id
+
+
+def _name(form: Form, file: UploadedFile) -> str:
+    mistakes = [
+        Mistake(f"/{field[:100]}", "unknown field", ", ".join(_FIELDS), field[:100])
+        for field in form.fields
+        if field not in _FIELDS
+    ]
+    name = form.fields.get("name", "").strip() or PurePosixPath(file.name).name or "weights"
+    if len(name) > _MAX_NAME or not name.isprintable():
+        expected = f"one line of at most {_MAX_NAME} characters"
+        mistakes.append(Mistake("/name", "not a name", expected, name[:_MAX_NAME]))
+    if mistakes:
+        raise InvalidInput("The upload is not valid.", mistakes)
+    return name
+
+
+def _shapes(file: UploadedFile) -> dict[str, list[int]]:
+    try:
+        with safe_open(file.path, framework="numpy") as tensors:
+            names = list(tensors.keys())
+            if len(names) > _MAX_TENSORS:
+                raise _refused(f"{len(names)} tensors", f"at most {_MAX_TENSORS} tensors")
+            return {name: list(tensors.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _refused(str(error)[:200], "a safetensors file") from error
+
+
+def _refused(what: str, expected: str) -> InvalidInput:
+    mistake = Mistake("/file", f"not a file of weights: {what}", expected)
+    return InvalidInput("The file cannot be used.", [mistake])

@@ -1,0 +1,113 @@
+"""Weights to begin with: what fits is taken, what does not is told."""
+
+from __future__ import annotations
+
+import torch
+from safetensors.torch import load, save
+
+from tests.training.support import (
+    CLASSES,
+    RICH_LAYERS,
+    SHAPE,
+    Remember,
+    graph_of,
+    job,
+    made_split,
+    statistics_of,
+)
+from trainyard.spec.initial import fit_of, renamed
+from worker.training.build import build
+from worker.training.initial import begin_with
+from worker.training.loop import train
+
+
+def begun(spec, weights: dict[str, torch.Tensor], steps: int = 0):
+    split = {"train": made_split(70, 1)}
+    reporter = Remember(steps)
+    outcome = train(
+        spec, graph_of(spec), split, statistics_of(split["train"]), CLASSES, reporter, reporter,
+        device="cpu", initial=save(weights),
+    )  # fmt: skip
+    return outcome, reporter
+
+
+def weights_of(spec, seed=3):
+    torch.manual_seed(seed)
+    return {n: torch.randn(t.shape) if t.is_floating_point() else t + 7
+            for n, t in build(graph_of(spec)).state_dict().items()}  # fmt: skip
+
+
+def test_every_tensor_is_taken_and_the_mean_begins_with_them():
+    spec = job(RICH_LAYERS, init_from="w_1", ema=0.9)
+    weights = weights_of(spec)
+    outcome, reporter = begun(spec, weights)
+    assert outcome.kind == "interrupted"
+    taken = load(reporter.checkpoints[-1].weights)
+    assert taken.keys() == weights.keys()
+    assert all(torch.equal(taken[name], weights[name]) for name in taken)
+    assert ("info", "8 tensors are taken from w_1.") in reporter.logs
+    assert not any(level == "warning" for level, _ in reporter.logs)
+
+
+def test_what_does_not_fit_is_told_and_left():
+    spec = job(RICH_LAYERS, init_from="job_1")
+    weights = weights_of(spec)
+    weights["head.weight"] = torch.zeros(5, 200)
+    weights["extra.bias"] = weights.pop("head.bias")
+    _, reporter = begun(spec, weights)
+    taken = load(reporter.checkpoints[-1].weights)
+    assert torch.equal(taken["conv.weight"], weights["conv.weight"])
+    warnings = [message for level, message in reporter.logs if level == "warning"]
+    assert warnings == [
+        "job_1: 1 missing, so as they start: head.bias.",
+        "job_1: 1 not of this model: extra.bias.",
+        "job_1: 1 of another shape: head.weight is (5, 200), here (3, 200).",
+    ]
+
+
+def test_strict_training_is_refused_with_all_names():
+    spec = job(RICH_LAYERS, init_from="job_1", init_strict=True)
+    weights = weights_of(spec)
+    assert begun(spec, weights)[0].kind == "interrupted"
+    del weights["head.bias"]
+    outcome, _ = begun(spec, weights)
+    assert outcome.reason["code"] == "bad_data"
+    assert "head.bias" in outcome.reason["message"]
+    assert "init_map" in outcome.reason["hint"]
+
+
+def test_map_names_tensors_and_whole_layers():
+    names = {"features.0": "conv", "classifier.weight": "head.weight", "features": "never"}
+    assert renamed("features.0.weight", names) == "conv.weight"
+    assert renamed("features.3.bias", names) == "never.3.bias"
+    assert renamed("classifier.weight", names) == "head.weight"
+    assert renamed("classifier.bias", names) == "classifier.bias"
+
+
+def test_weights_of_a_plain_pytorch_model_give_its_outputs():
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 3, bias=False), torch.nn.BatchNorm2d(8), torch.nn.ReLU(),
+        torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(200, 3),
+    ).eval()  # fmt: skip
+    torch.nn.init.normal_(theirs[1].running_mean)
+    network = build(graph_of(job(RICH_LAYERS))).eval()
+    fit = begin_with(network, save(theirs.state_dict()), {"0": "conv", "1": "norm", "5": "head"})
+    assert fit.is_whole
+    x = torch.randn(4, *SHAPE)
+    torch.testing.assert_close(network(x), theirs(x))
+
+
+def test_check_tells_the_same_by_layers_without_building_anything():
+    spec = job(RICH_LAYERS)
+    graph = graph_of(spec)
+    shapes = {name: tuple(t.shape) for name, t in weights_of(spec).items()}
+    assert fit_of(graph, shapes, {}) == []
+    shapes["head.weight"] = (5, 200)
+    shapes["other.weight"] = (2,)
+    del shapes["conv.weight"]
+    assert fit_of(graph, shapes, {}) == [
+        "1 layer missing in init_from, so as they start: conv",
+        "1 layer of init_from are not of this model: other",
+        "1 layer of init_from have another number of parameters: head has 1003, here 603",
+    ]
+    assert len(fit_of(graph, {"0.weight": (72,)}, {"0": "conv"})) == 1

@@ -1,0 +1,63 @@
+"""Weights to begin with: another network's tensors, by name, as far as they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from safetensors.torch import load
+from torch import nn
+
+from trainyard.spec.initial import renamed
+
+_MOST_NAMES = 20  # in one line of the log
+
+
+@dataclass
+class Fit:
+    """Names of this network that were matched, or not; ``unexpected`` are the other's."""
+
+    matched: list[str]
+    missing: list[str]
+    unexpected: list[str]
+    mismatched: list[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every tensor on either side was matched."""
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def complaints(self) -> list[str]:
+        """What does not fit, in words."""
+        kinds = {
+            "missing, so as they start": self.missing,
+            "not of this model": self.unexpected,
+            "of another shape": self.mismatched,
+        }
+        return [f"{len(names)} {what}: {_listed(names)}" for what, names in kinds.items() if names]
+
+
+def begin_with(network: nn.Module, weights: bytes, names: Mapping[str, str]) -> Fit:
+    """Copies every tensor of a safetensors file whose name, by ``names``, and shape fit."""
+    theirs = {renamed(name, names): tensor for name, tensor in load(weights).items()}
+    own = network.state_dict()
+    fit = Fit(
+        matched=[n for n, t in own.items() if n in theirs and theirs[n].shape == t.shape],
+        missing=[name for name in own if name not in theirs],
+        unexpected=[name for name in theirs if name not in own],
+        mismatched=[
+            f"{n} is {tuple(theirs[n].shape)}, here {tuple(t.shape)}"
+            for n, t in own.items()
+            if n in theirs and theirs[n].shape != t.shape
+        ],
+    )
+    with torch.no_grad():
+        for name in fit.matched:
+            own[name].copy_(theirs[name])
+    return fit
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
