@@ -89,7 +89,7 @@ def test_check_tells_what_does_not_fit_and_a_strict_job_is_refused(owner: Owner)
 
 
 def test_another_jobs_checkpoint_fits_or_is_not_there_yet(owner: Owner) -> None:
-    job_id, dataset = owner.trained_job(), owner.ready_dataset("another")
+    job_id, dataset = owner.trained_job(), owner.ready_dataset("another", seed=5)
     answer = owner.http.post("/v1/specs/check", json=begun(dataset, job_id))
     assert answer.status_code == 200
     assert "init_from" not in " ".join(answer.json()["warnings"])
