@@ -162,6 +162,16 @@ def test_array_that_is_elsewhere_or_no_numbers_is_refused(
     assert KERNEL in message
 
 
+def test_version_in_the_metadata_tells_whose_hard_sigmoid_it_is(real: Path, tmp_path: Path) -> None:
+    config = json.loads(_config(real))
+    config["config"]["layers"][1]["config"]["activation"] = "hard_sigmoid"
+    members = {"config.json": json.dumps(config).encode()}
+    import_keras_file(written(tmp_path / "3.keras", members), tmp_path / "w", max_parameters=LIMIT)
+    members["metadata.json"] = b'{"keras_version": "2.15.0"}'
+    (message,) = refused(written(tmp_path / "2.keras", members))
+    assert "Keras 2's hard_sigmoid" in message
+
+
 def test_model_over_the_limit_of_parameters_is_refused(real: Path, tmp_path: Path) -> None:
     file = written(tmp_path / "big.keras", {"config.json": _config(real)})
     (message,) = refused(file, max_parameters=100)

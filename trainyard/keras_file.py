@@ -29,7 +29,7 @@ from trainyard.spec.importers.keras import Imported, import_keras
 
 MIB = 1024**2
 GIB = 1024**3
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+CONFIG, WEIGHTS, METADATA = "config.json", "model.weights.h5", "metadata.json"
 MAX_CONFIG_BYTES = 32 * MIB
 MAX_FILES = 1000  # a .keras file has three, and assets
 MEMORY_BYTES = 16 * GIB  # of addresses, which numpy's threads alone take some of
@@ -72,13 +72,18 @@ def import_keras_file(source: Path, target: Path, *, max_parameters: int) -> Ker
             known = ", ".join(list(members)[:5])
             raise _refused("the archive is no .keras file: it has no config.json", known)
         document = _document(archive, members[CONFIG])
+        version = _version(archive, members.get(METADATA))
         if WEIGHTS not in members:
-            return KerasFile(_checked(import_keras(document), max_parameters), has_weights=False)
+            return KerasFile(
+                _checked(import_keras(document, None, version), max_parameters), has_weights=False
+            )
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             h5 = Path(folder) / WEIGHTS
             _unpack(archive, members[WEIGHTS], h5)
             with WeightsFile(h5) as weights:
-                imported = _checked(import_keras(document, weights.numbers), max_parameters)
+                imported = _checked(
+                    import_keras(document, weights.numbers, version), max_parameters
+                )
                 write_weights(imported, weights, target)
     return KerasFile(imported, has_weights=True)
 
@@ -110,11 +115,19 @@ def _opened(source: Path) -> Iterator[Archive]:
 
 def _document(archive: Archive, member: Member) -> Any:
     if member.size_bytes > MAX_CONFIG_BYTES:
-        raise _refused(f"config.json is larger than {MAX_CONFIG_BYTES} bytes", member.size_bytes)
+        text = f"{member.name} is larger than {MAX_CONFIG_BYTES} bytes"
+        raise _refused(text, member.size_bytes)
     try:
         return json.loads(archive.read(member, MAX_CONFIG_BYTES))
     except (ValueError, RecursionError) as error:
-        raise _refused(f"config.json is not JSON: {error}") from error
+        raise _refused(f"{member.name} is not JSON: {error}") from error
+
+
+def _version(archive: Archive, member: Member | None) -> str | None:
+    """Keras's version as the file's metadata give it."""
+    metadata = None if member is None else _document(archive, member)
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return version if isinstance(version, str) else None
 
 
 def _unpack(archive: Archive, member: Member, target: Path) -> None:

@@ -77,7 +77,7 @@ class WeightsFile:
             raise _refused(f"the array {key} is damaged: {_short(error)}") from error
 
     def _floats(self, dataset: Any) -> npt.NDArray[np.float32]:
-        if dataset.dtype.kind not in "fiu":
+        if dataset.dtype.kind != "f":
             raise ValueError(f"values of type {dataset.dtype}")
         if dataset.external or dataset.is_virtual:
             raise ValueError("its values stand in other files")

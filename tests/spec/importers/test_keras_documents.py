@@ -167,6 +167,14 @@ def test_hard_sigmoid_of_keras_2_is_another_one() -> None:
     assert "0.2 x + 0.5" in message
 
 
+def test_quantised_layers_are_refused_and_half_precision_is_a_warning() -> None:
+    half = keras.Sequential([L.Input((8,)), L.Dense(3, dtype="mixed_float16")])
+    assert "training.precision" in " ".join(import_keras(half.to_json()).warnings)
+    model = keras.Sequential([L.Input((8,)), L.Dense(3)])
+    model.layers[-1].quantize("int8")
+    assert any(path.endswith(("/dtype", "/quantization_config")) for path, _ in refused(model))
+
+
 def test_model_of_the_users_own_class_is_refused() -> None:
     ((path, message),) = refused({"class_name": "MyNet", "config": {"layers": []}})
     assert path == "/class_name"

@@ -62,19 +62,23 @@ class Imported:
     counters: tuple[str, ...]
 
 
-def import_keras(document: object, constants: Callable[[str], Any] | None = None) -> Imported:
+def import_keras(
+    document: object,
+    constants: Callable[[str], Any] | None = None,
+    keras_version: str | None = None,
+) -> Imported:
     """The spec of a Keras model.
 
     ``document`` is what ``model.to_json()`` gives, as text or parsed. ``constants`` reads an array
     of the weights file as nested lists, by its place in there; it is asked for the statistics of
-    Normalization layers.
+    Normalization layers. ``keras_version`` is what a file says beside the document, if it does.
 
     Raises:
         InvalidInput: with every mistake, as JSON Pointers into the document.
     """
     notes = Notes()
     try:
-        imported = _imported(_parsed(document), notes, constants)
+        imported = _imported(_parsed(document), notes, constants, keras_version)
     except RecursionError as error:
         raise _unread("it is nested too deeply") from error
     if imported is None or notes.mistakes:
@@ -98,12 +102,16 @@ def _unread(why: str) -> InvalidInput:
 
 
 def _imported(
-    document: Any, notes: Notes, constants: Callable[[str], Any] | None
+    document: Any,
+    notes: Notes,
+    constants: Callable[[str], Any] | None,
+    keras_version: str | None,
 ) -> Imported | None:
     net = Reader(notes).net(document)
     if net is None:
         return None
-    walk = Walk(notes, constants, is_keras_2=str(document.get("keras_version"))[:1] in "12")
+    version = str(document.get("keras_version") or keras_version or "")
+    walk = Walk(notes, constants, is_keras_2=version.startswith(("1.", "2.")))
     walk.read(net)
     _check_ends(net, notes)
     shape = input_shape(net, notes)

@@ -57,14 +57,10 @@ class Walk:
         table = OPERATOR_MAPPINGS if entry.module == "ops" else LAYER_MAPPINGS
         mapping = table.get(entry.class_name)
         if mapping is None or entry.module == "custom":
-            why = WHY_NOT.get(entry.class_name, "this layer has no equal here")
-            if entry.module == "custom" or (mapping is None and entry.module == "ops"):
-                kind = "operation has no equal" if entry.module == "ops" else "class is the user's"
-                why = f"this {kind} here" if entry.module == "ops" else f"this {kind} own: its " \
-                    "code is not here and would not be executed"  # fmt: skip
-            options.refuse(None, why)
+            options.refuse(None, _why_not(entry))
             return None, options
         step = mapping(options)
+        _check_precision(options)
         _warn(options)
         return (None if options.is_broken else step), options
 
@@ -170,6 +166,25 @@ class Walk:
             return step(writer, inputs)
         except Unfit:
             return None
+
+
+def _why_not(entry: Entry) -> str:
+    """Why a layer has no equal."""
+    if entry.module == "custom":
+        return "this class is the user's own: its code is not here, and would not be executed"
+    if entry.module == "ops":
+        return "this operation has no equal here"
+    return WHY_NOT.get(entry.class_name, "this layer has no equal here")
+
+
+def _check_precision(options: Options) -> None:
+    policy = options.config.get("dtype")
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    name = inner.get("name") if isinstance(inner, dict) else policy
+    if isinstance(name, str) and ("int" in name or "float8" in name):
+        options.refuse("dtype", "quantised layers have no equal here", "float32")
+    elif isinstance(name, str) and name != "float32":
+        options.warn(f"is of {name[:40]} in Keras: training.precision decides here")
 
 
 def _warn(options: Options) -> None:
