@@ -167,6 +167,7 @@ def test_hard_sigmoid_of_keras_2_is_another_one() -> None:
     assert "0.2 x + 0.5" in message
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_quantised_layers_are_refused_and_half_precision_is_a_warning() -> None:
     half = keras.Sequential([L.Input((8,)), L.Dense(3, dtype="mixed_float16")])
     assert "training.precision" in " ".join(import_keras(half.to_json()).warnings)
