@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV := $(abspath $(VENV))
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench migrate openapi upgrade clean frontend dev
+.PHONY: help run test lint types format bench migrate openapi docs upgrade clean frontend dev
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -42,6 +42,9 @@ migrate: $(VENV)/.run ## the database of TRAINYARD_DATABASE_URL to its newest fo
 openapi: $(VENV)/.dev frontend/node_modules/.package-lock.json ## openapi.json and the types made from it
 	$(BIN)/python -m api.openapi > frontend/openapi.json
 	scripts/npm run --silent types:generate
+
+docs: $(VENV)/.dev ## the reference in docs/reference, made from the classes
+	$(BIN)/python -m docs.generate
 
 upgrade: ## the newest versions of all packages, into constraints.txt and package-lock.json
 	rm -rf $(VENV)/upgrade && $(PYTHON) -m venv $(VENV)/upgrade
