@@ -64,22 +64,23 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
     "/import",
     responses={503: {}},
     openapi_extra={"requestBody": _IMPORT},
-    dependencies=[Depends(get_caller)],
 )
 async def import_spec(
     request: Request,
     context: Ctx,
+    caller: Caller,
     _format: Annotated[
         Literal["keras"], Query(alias="format", description="What the model comes from")
     ] = "keras",
 ) -> ImportResult:
     """A Keras model as a spec: what `to_json()` gives as the body, or a `.keras` file.
 
-    What has no equal is named, each layer and option with its place in the document. Nothing of
-    the model is executed.
+    What has no equal is named, each layer and option with its place in the document. Weights of
+    a `.keras` file are kept in /v1/weights, for a job to begin with. Nothing of the model is
+    executed.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         most = context.settings.max_upload_bytes
         async with read_form(request, context.upload_folder, max_bytes=most, max_files=1) as form:
-            return await run_in_threadpool(import_form, context, form)
+            return await run_in_threadpool(import_form, context, caller, form)
     return await run_in_threadpool(import_document, await request.body())

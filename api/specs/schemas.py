@@ -129,3 +129,5 @@ class ImportResult(ApiModel):
     num_params: int
     warnings: list[str]
     """What training would do otherwise than there."""
+    weights: str | None = None
+    """Id of the file's weights in /v1/weights, for `training.init_from`; null where it has none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from safetensors import SafetensorError, safe_open
 
@@ -24,10 +24,18 @@ def take_in(context: Context, caller: Identity, form: Form) -> str:
         InvalidInput: with every mistake in the form's fields, or where the file is no safetensors.
     """
     (file,) = form.files
-    name = _name(form, file)
-    tensors = _shapes(file)
+    return keep(context, caller, _name(form, file), file.path)
+
+
+def keep(context: Context, caller: Identity, name: str, path: Path) -> str:
+    """Puts a safetensors file into the store; the id of its new row.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    tensors = _shapes(path)
     weights_id = weights.new_weights_id()
-    stored = context.blobs.put_file(weights.weights_key(weights_id), file.path)
+    stored = context.blobs.put_file(weights.weights_key(weights_id), path)
     with context.database.write() as session:
         weights.add_weights(
             session,
@@ -56,9 +64,9 @@ def _name(form: Form, file: UploadedFile) -> str:
     return name
 
 
-def _shapes(file: UploadedFile) -> dict[str, list[int]]:
+def _shapes(path: Path) -> dict[str, list[int]]:
     try:
-        with safe_open(file.path, framework="numpy") as tensors:
+        with safe_open(path, framework="numpy") as tensors:
             names = list(tensors.keys())
             if len(names) > _MAX_TENSORS:
                 raise _refused(f"{len(names)} tensors", f"at most {_MAX_TENSORS} tensors")

@@ -7,6 +7,8 @@ import zipfile
 from io import BytesIO
 from typing import Any
 
+import h5py
+import numpy as np
 from jsonschema_rs import Draft202012Validator
 
 from tests.api.yard import Owner, npz, spec
@@ -161,3 +163,29 @@ def test_keras_file_and_json_file_are_taken_as_forms(owner: Owner) -> None:
     refused = owner.http.post("/v1/specs/import", files={"file": ("m.keras", b"PK\x03\x04junk")})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["path"] == "/file"
+
+
+def test_weights_of_a_keras_file_are_what_a_job_begins_with(owner: Owner) -> None:
+    generator = np.random.default_rng(0)
+    kernel, dense = generator.normal(size=(3, 3, 3, 4)), generator.normal(size=(144, 5))
+    h5, archive = BytesIO(), BytesIO()
+    with h5py.File(h5, "w") as file:
+        file["layers/conv2d/vars/0"] = kernel.astype(np.float32)
+        file["layers/conv2d/vars/1"] = np.zeros(4, np.float32)
+        file["layers/dense/vars/0"] = dense.astype(np.float32)
+        file["layers/dense/vars/1"] = np.ones(5, np.float32)
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("config.json", json.dumps(_keras_document()))
+        members.writestr("metadata.json", '{"keras_version": "3.15.1"}')
+        members.writestr("model.weights.h5", h5.getvalue())
+    form = {"file": ("net.keras", archive.getvalue())}
+    found = owner.http.post("/v1/specs/import?format=keras", files=form).json()
+    kept = owner.get(f"/v1/weights/{found['weights']}")
+    assert kept["name"] == "net.keras"
+    assert kept["tensors"] == {
+        "c.weight": [4, 3, 3, 3], "c.bias": [4], "d.weight": [5, 144], "d.bias": [5],
+    }  # fmt: skip
+    training = {"init_from": found["weights"], "init_strict": True}
+    body = {"model": found["model"], "input_shape": [3, 8, 8], "num_classes": 5}
+    checked = _check(owner, {**body, "training": training})
+    assert checked.status_code == 200, checked.text
