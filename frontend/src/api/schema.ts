@@ -694,8 +694,9 @@ export interface paths {
          * Import Spec
          * @description A Keras model as a spec: what `to_json()` gives as the body, or a `.keras` file.
          *
-         *     What has no equal is named, each layer and option with its place in the document. Weights of a
-         *     `.keras` file are kept in /v1/weights, for a job to begin with. Nothing of the model is executed.
+         *     What has no equal is named, each layer and option with its place in the document. Weights of
+         *     a `.keras` file are kept in /v1/weights, for a job to begin with. Nothing of the model is
+         *     executed.
          */
         post: operations["import_spec"];
         delete?: never;
