@@ -13,6 +13,7 @@ from trainyard.keras_file import import_keras_file
 from trainyard.spec.graph import resolve
 from trainyard.spec.model import ModelSpec
 from worker.training.build import build
+from worker.training.initial import begin_with
 
 LIMIT = 10**9
 
@@ -38,6 +39,6 @@ def imported_network(model: Any, folder: Path) -> tuple[torch.nn.Module, dict[st
     assert found.has_weights
     spec = ModelSpec.model_validate(found.imported.model)
     network = build(resolve(spec, found.imported.input_shape, None, loss="mse"))
-    tensors = load_file(weights)
-    network.load_state_dict(tensors, strict=True)
-    return network.eval(), tensors
+    fit = begin_with(network, weights.read_bytes(), {})
+    assert fit.is_whole, fit.complaints()
+    return network.eval(), load_file(weights)
