@@ -18,7 +18,7 @@ from trainyard.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
 
-TRAIN, INGEST = "trainyard.train", "trainyard.ingest"
+TRAIN, INGEST, TRIAL = "trainyard.train", "trainyard.ingest", "trainyard.trial"
 # Messages are acknowledged on receipt, so nothing waits for this; it only bounds a redelivery.
 _VISIBILITY_TIMEOUT = timedelta(hours=1)
 _SOCKET_TIMEOUT_SECONDS = 5.0
@@ -46,7 +46,11 @@ def make_app(settings: Settings) -> Celery:
         task_acks_late=False,
         task_default_queue="train",
         task_create_missing_queues=True,
-        task_routes={TRAIN: {"queue": "train"}, INGEST: {"queue": "ingest"}},
+        task_routes={
+            TRAIN: {"queue": "train"},
+            INGEST: {"queue": "ingest"},
+            TRIAL: {"queue": "ingest"},
+        },
         worker_disable_prefetch=True,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
@@ -84,6 +88,10 @@ class Doorbell:
     def send_ingest(self, dataset_id: str) -> bool:
         """Ring for an uploaded dataset; see ``send_train``."""
         return self._send(INGEST, dataset_id)
+
+    def send_trial(self, trial_id: str) -> bool:
+        """Ring for a question about a spec; see ``trainyard.trials``."""
+        return self._send(TRIAL, trial_id)
 
     def _send(self, task: str, row_id: str) -> bool:
         try:

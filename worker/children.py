@@ -24,7 +24,7 @@ from typing import Any, Literal
 Stream = Literal["stdout", "stderr"]
 # A module whose ``main(connection)`` is the child. By name, so that the worker itself never
 # imports torch.
-Entry = Literal["worker.trainer", "worker.scanner"]
+Entry = Literal["worker.trainer", "worker.scanner", "worker.trier"]
 
 _context = mp.get_context("forkserver")
 _PR_SET_PDEATHSIG = 1

@@ -9,6 +9,7 @@ from worker.children import start_fork_server, stop_fork_server
 from worker.context import WorkerContext
 from worker.device import device_memory_bytes, device_name
 from worker.pulse import Pulse
+from worker.trying import answer_trial
 from worker.work import ROLES, Role
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,12 @@ def work() -> None:
     assert _running is not None, "start comes first"
     context, role, _ = _running
     role.work(context)
+
+
+def answer(trial_id: str) -> None:
+    """Answer a question about a spec."""
+    assert _running is not None, "start comes first"
+    answer_trial(_running[0], trial_id)
 
 
 def stop() -> None:

@@ -1,11 +1,11 @@
-"""The two Celery tasks. A message is a doorbell: what is done is what SQL says comes first.
+"""The Celery tasks. A message is a doorbell: what is done is what SQL says comes first.
 
 A message for a job that somebody else has finds nothing to do and returns.
 """
 
 from __future__ import annotations
 
-from trainyard.queue import INGEST, TRAIN
+from trainyard.queue import INGEST, TRAIN, TRIAL
 from worker import process
 from worker.celery_app import app
 
@@ -20,3 +20,9 @@ def train(job_id: str) -> None:  # noqa: ARG001  the doorbell tells no more
 def ingest(dataset_id: str) -> None:  # noqa: ARG001
     """Somebody uploaded a dataset."""
     process.work()
+
+
+@app.task(name=TRIAL)  # type: ignore[untyped-decorator]
+def trial(trial_id: str) -> None:
+    """Somebody asks whether a spec is sound."""
+    process.answer(trial_id)

@@ -74,7 +74,7 @@ _EXPORT_IMPORTS = (
     "onnx.helper",
 )
 TRAIN_ROLE = Role("train", train_all, ("worker.trainer", *_EXPORT_IMPORTS))
-INGEST_ROLE = Role("ingest", ingest_all, ("worker.scanner",))
+INGEST_ROLE = Role("ingest", ingest_all, ("worker.scanner", "worker.trier"))
 ROLES = {role.queue: role for role in (TRAIN_ROLE, INGEST_ROLE)}
 
 

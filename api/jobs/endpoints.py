@@ -17,6 +17,7 @@ from api.paging import Cursor, Limit
 from api.schemas import Freed
 from api.specs.guarding import facts_of, initial_of, limits_of, named_dataset, read_spec
 from api.specs.schemas import JobRequest
+from api.specs.trying import has_definitions, tried
 from trainyard import jsonable
 from trainyard.errors import TooManyRequests
 from trainyard.spec.check import check
@@ -46,6 +47,10 @@ def create_job(
 ) -> JobDetail:
     """Queue a training job. Every mistake in its spec comes back at once."""
     spec = read_spec(context, caller.owner_id, body.root, parse_job)
+    if has_definitions(spec):
+        with context.database.read() as session:
+            facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
+        tried(context, spec, facts)
 
     def make(session: Session) -> str:
         return _make_job(session, context, caller, spec, body.root)

@@ -13,6 +13,7 @@ from api.multipart import read_form
 from api.specs.guarding import facts_of, initial_of, limits_of, named_dataset, read_spec
 from api.specs.importing import import_document, import_form
 from api.specs.schemas import CheckRequest, CheckResult, ImportResult, KerasModel
+from api.specs.trying import tried
 from trainyard.spec.check import check
 from trainyard.spec.job import job_schema, parse_check
 from trainyard.store.hardware import known_hardware
@@ -57,6 +58,7 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
         initial = initial_of(session, context, caller.owner_id, spec)
         hardware = known_hardware(session)
     report = check(spec, facts, limits_of(context.settings), hardware, initial)
+    report["warnings"] += tried(context, spec, facts)
     return CheckResult.model_validate(report)
 
 

@@ -189,3 +189,22 @@ def test_weights_of_a_keras_file_are_what_a_job_begins_with(owner: Owner) -> Non
     body = {"model": found["model"], "input_shape": [3, 8, 8], "num_classes": 5}
     checked = _check(owner, {**body, "training": training})
     assert checked.status_code == 200, checked.text
+
+
+def test_definitions_without_a_worker_are_answered_with_a_warning(owner: Owner) -> None:
+    layers = [{"type": "bent"}, {"type": "flatten"}, LINEAR]
+    body = {
+        "input_shape": [1, 4, 4],
+        "num_classes": 3,
+        "model": {"layers": layers},
+        "definitions": {"activations": {"bent": {"forward": "x + abs(x)"}}},
+    }
+    answer = _check(owner, body)
+    assert answer.status_code == 200
+    assert any("were not tried" in warning for warning in answer.json()["warnings"])
+    body["definitions"] = {"activations": {"bent": {"forward": "x + abz(x)"}}}
+    refused = _check(owner, body)
+    assert refused.status_code == 422
+    (mistake,) = refused.json()["errors"]
+    assert mistake["path"] == "/definitions/activations/bent/forward"
+    assert mistake["suggestion"] == "abs"

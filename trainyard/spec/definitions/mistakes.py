@@ -41,7 +41,7 @@ from trainyard.spec.definitions.scores import SCORE_NAMES
 from trainyard.spec.language.functions import FUNCTIONS
 from trainyard.spec.language.lowering import CONSTANTS
 from trainyard.spec.language.mistakes import LanguageError
-from trainyard.spec.language.tree import Call, Name, bottom_up
+from trainyard.spec.language.tree import Call, Name, bottom_up, names_in
 from trainyard.spec.suggest import did_you_mean, shown
 
 
@@ -67,7 +67,11 @@ def _of_layer(path: str, definition: LayerDefinition) -> Iterator[Mistake]:
     yield from taken_names(f"{path}/params", params, (*LAYER_NAMES, *BACKWARD_NAMES, *args))
     known = [*args, *params, *LAYER_NAMES]
     yield from unknown_names(f"{path}/forward", definition.forward, known)
+    read = names_in(tree_of(definition.forward))
     for name, param in definition.params.items():
+        if name not in read:
+            message = f"{shown(name)} is dead: forward does not read it"
+            yield Mistake(f"{path}/params/{name}", message, "a parameter that forward reads")
         for index, size in enumerate(param.shape):
             if isinstance(size, str):
                 where = f"{path}/params/{name}/shape/{index}"

@@ -1,0 +1,91 @@
+"""What a trial says of definitions: wrong gradients, what is not finite, what is dead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.test_defined_training import PAGE
+from tests.training.test_definitions import BINARY_SIGN, LAYERS, defined_job
+from trainyard.spec.graph import resolve
+from trainyard.spec.job import parse_job
+from worker.training.trial import Finding, try_definitions
+
+Json = dict[str, Any]
+CONV = {"type": "conv2d", "out_channels": 2, "kernel_size": 3}
+HEAD: list[Json] = [{"type": "flatten"}, {"type": "linear", "out_features": 3}]
+SIGN = {key: value for key, value in BINARY_SIGN.items() if key != "surrogate"}
+SCALE = {"params": {"a": {"shape": ["C", 1, 1], "init": 1}}, "forward": "a * x ** 2"}
+
+
+def findings(definitions: Json, *layers: Json, **training: Any) -> list[Finding]:
+    spec = defined_job(definitions, [*layers, *HEAD], **training)
+    graph = resolve(spec.model, (1, 12, 12), 3, loss=spec.training.loss.type)
+    return try_definitions(spec, graph)
+
+
+def test_sound_definitions_give_no_findings() -> None:
+    spec = defined_job(PAGE, LAYERS, loss={"type": "focal"}, optimizer={"type": "lion"},
+                       metrics=["brier"])  # fmt: skip
+    graph = resolve(spec.model, (1, 12, 12), 3, loss="focal")
+    assert try_definitions(spec, graph) == []
+    right = SCALE | {"backward": {"x": "2 * a * x * grad", "a": "x ** 2 * grad"}}
+    assert findings({"layers": {"own": right}}, {"type": "own"}) == []
+
+
+def test_the_example_gives_no_findings() -> None:
+    file = Path(__file__).parents[2] / "examples" / "definitions.json"
+    spec = parse_job(json.loads(file.read_text()))
+    graph = resolve(spec.model, (1, 28, 28), 10, loss=spec.training.loss.type)
+    assert try_definitions(spec, graph) == []
+
+
+def test_a_wrong_rule_is_a_warning_that_names_the_gradient() -> None:
+    (found,) = findings({"layers": {"own": SIGN}}, CONV, {"type": "own"})
+    assert (found.kind, found.path) == ("warning", "/definitions/layers/own/backward")
+    assert "gradient of x" in found.message
+    assert findings({"layers": {"own": SIGN | {"surrogate": True}}}, CONV, {"type": "own"}) == []
+    wrong = SCALE | {"backward": {"x": "2 * a * x * grad", "a": "x * grad"}}
+    (found,) = findings({"layers": {"own": wrong}}, {"type": "own"})
+    assert (found.kind, found.path) == ("warning", "/definitions/layers/own/backward/a")
+    assert "gradient of a" in found.message
+
+
+@pytest.mark.parametrize(
+    ("definitions", "layers", "training", "path"),
+    [
+        ({"layers": {"own": {"forward": "sqrt(x)"}}}, [{"type": "own"}], {},
+         "/definitions/layers/own/forward"),
+        ({"activations": {"own": {"forward": "log(abs(x) - abs(x))"}}},
+         [{**CONV, "activation": "own"}], {}, "/definitions/activations/own/forward"),
+        ({"layers": {"own": {**SCALE, "forward": "x + 0 * a"}}}, [{"type": "own"}], {},
+         "/definitions/layers/own/params/a"),
+        ({"layers": {"own": {**SCALE, "forward": "abs(a * x) ** 0.5 * sign(x - x)"}}},
+         [{"type": "own"}], {}, "/definitions/layers/own/params/a"),
+        ({"initializers": {"bad": {"forward": "1 / w"}},
+          "layers": {"own": {**SCALE, "params": {"a": {"shape": [1], "init": "bad"}}}}},
+         [{"type": "own"}], {}, "/definitions/layers/own/params"),
+        ({"losses": {"own": {"forward": "mean(log(p_true - 1))"}}}, [], {"loss": {"type": "own"}},
+         "/definitions/losses/own/forward"),
+        ({"losses": {"own": {"forward": "mean(target)"}}}, [], {"loss": {"type": "own"}},
+         "/training/loss"),
+        ({"metrics": {"own": {"forward": "mean(log(p_true - 1))"}}}, [], {"metrics": ["own"]},
+         "/definitions/metrics/own/forward"),
+        ({"optimizers": {"own": {"update": ["p = p - lr * g / (g - g)"]}}}, [],
+         {"optimizer": {"type": "own"}}, "/definitions/optimizers/own/update"),
+    ],
+)  # fmt: skip
+def test_what_is_not_finite_or_dead_is_an_error(
+    definitions: Json, layers: list[Json], training: Json, path: str
+) -> None:
+    found = findings(definitions, *layers, **training)
+    assert [finding.path for finding in found if finding.kind == "error"] == [path]
+
+
+def test_layers_that_a_definition_cuts_off_are_warned_of() -> None:
+    found = findings({"layers": {"own": {"forward": "sign(x)"}}}, CONV, {"type": "own"})
+    assert [(finding.kind, finding.path) for finding in found] == [("warning", "/model/layers/0")]
+    assert "is dead" in found[0].message

@@ -1,0 +1,40 @@
+"""The API's questions about specs, answered by a real worker over a real broker."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.support.servers import wait_for
+from tests.worker.harness import Yard
+from trainyard.trials import Trials
+
+
+def question(forward: str, backward: str | None = None) -> dict[str, Any]:
+    layers = [{"type": "own"}, {"type": "flatten"}, {"type": "linear", "out_features": 3}]
+    own = {"forward": forward} | ({"backward": backward} if backward else {})
+    spec = {"model": {"layers": layers}, "training": {}, "definitions": {"layers": {"own": own}}}
+    return {"spec": spec, "input_shape": [1, 8, 8], "num_classes": 3, "task": "classification"}
+
+
+def test_a_worker_answers_within_five_seconds(yard: Yard) -> None:
+    worker = yard.start_worker("ingest")
+    wait_for(lambda: yard.row_of(worker), 30, "the worker's row")
+    trials = Trials(yard.settings)
+    wait_for(lambda: trials.ask(yard.doorbell, question("tanh(x)")) == [], 30, "a warm worker")
+    start = time.monotonic()
+    (found,) = trials.ask(yard.doorbell, question("x ** 2", "x * grad")) or []
+    assert time.monotonic() - start < 5
+    assert (found["kind"], found["path"]) == ("warning", "/definitions/layers/own/backward")
+    (found,) = trials.ask(yard.doorbell, question("sqrt(x)")) or []
+    assert found["kind"] == "error"
+    trials.close()
+    assert worker.stop() == 0
+
+
+def test_without_a_worker_there_is_no_answer_in_time(yard: Yard) -> None:
+    trials = Trials(yard.settings)
+    start = time.monotonic()
+    assert trials.ask(yard.doorbell, question("tanh(x)"), seconds=0.5) is None
+    assert time.monotonic() - start < 2
+    trials.close()

@@ -1,0 +1,50 @@
+"""Answers the API's questions about specs: a child process each, which must not take long."""
+
+from __future__ import annotations
+
+import logging
+import time
+from multiprocessing.connection import wait
+from typing import Any
+
+import redis
+
+from trainyard.trials import ANSWER_SECONDS, Trials
+from worker.children import Child
+from worker.context import WorkerContext
+from worker.messages import Message, receive, send
+
+log = logging.getLogger(__name__)
+
+
+def answer_trial(context: WorkerContext, trial_id: str) -> None:
+    """Tries what is asked under this id, and leaves the answer; quietly, where it is too late."""
+    trials = Trials(context.settings)
+    try:
+        question = trials.question(trial_id)
+        if question is not None:
+            trials.answer(trial_id, _tried(question, trial_id))
+    except (redis.RedisError, OSError) as error:
+        log.warning("%s could not be answered: %s", trial_id, error)
+    finally:
+        trials.close()
+
+
+def _tried(question: dict[str, Any], trial_id: str) -> Any:
+    """The findings; None if the trial died or took too long."""
+    child, until = Child("worker.trier", name=trial_id), time.monotonic() + ANSWER_SECONDS
+    try:
+        send(child.connection, Message("start", question))
+        while (left := until - time.monotonic()) > 0:
+            ready = wait([child.connection, *child.readers], left)
+            for reader in child.readers:
+                if reader in ready:
+                    for line in reader.read() or ():
+                        log.warning("%s: %s", trial_id, line)
+            if child.connection in ready:
+                return receive(child.connection).data["findings"]
+    except (EOFError, OSError):
+        log.warning("%s died", trial_id)
+    finally:
+        child.close()
+    return None
