@@ -33,16 +33,19 @@ def answer_trial(context: WorkerContext, trial_id: str) -> None:
 def _tried(question: dict[str, Any], trial_id: str) -> Any:
     """The findings; None if the trial died or took too long."""
     child, until = Child("worker.trier", name=trial_id), time.monotonic() + ANSWER_SECONDS
+    sources: list[Any] = [child.connection, *child.readers]
     try:
         send(child.connection, Message("start", question))
         while (left := until - time.monotonic()) > 0:
-            ready = wait([child.connection, *child.readers], left)
-            for reader in child.readers:
-                if reader in ready:
-                    for line in reader.read() or ():
-                        log.warning("%s: %s", trial_id, line)
-            if child.connection in ready:
-                return receive(child.connection).data["findings"]
+            ready: list[Any] = wait(sources, left)
+            for source in ready:
+                if source is child.connection:
+                    return receive(child.connection).data["findings"]
+                lines = source.read()
+                for line in lines or ():
+                    log.warning("%s: %s", trial_id, line)
+                if lines is None:
+                    sources.remove(source)
     except (EOFError, OSError):
         log.warning("%s died", trial_id)
     finally:

@@ -66,8 +66,9 @@ def _of_layer(path: str, definition: LayerDefinition) -> Iterator[Mistake]:
     yield from taken_names(f"{path}/args", args, (*LAYER_NAMES, *BACKWARD_NAMES), base)
     yield from taken_names(f"{path}/params", params, (*LAYER_NAMES, *BACKWARD_NAMES, *args))
     known = [*args, *params, *LAYER_NAMES]
-    yield from unknown_names(f"{path}/forward", definition.forward, known)
-    read = names_in(tree_of(definition.forward))
+    unknown = list(unknown_names(f"{path}/forward", definition.forward, known))
+    yield from unknown
+    read = {*params} if unknown else names_in(tree_of(definition.forward))
     for name, param in definition.params.items():
         if name not in read:
             message = f"{shown(name)} is dead: forward does not read it"

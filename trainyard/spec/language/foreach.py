@@ -30,7 +30,7 @@ def on_lists(program: Program, names: Mapping[str, Value], owned: str | None) ->
     plan = []
     for step, dead in zip(program.steps, last_uses(program), strict=True):
         function, inputs = _function(step, values, free & set(dead))
-        plan.append((function, inputs, step.output))
+        plan.append((function, inputs, step.output, dead))
     inputs_of = tuple(program.inputs.items())
     constants, result = tuple(program.constants.items()), program.result
     is_fresh = result in free
@@ -44,8 +44,10 @@ def on_lists(program: Program, names: Mapping[str, Value], owned: str | None) ->
             registers[register] = number
         for name, register in inputs_of:
             registers[register] = given[name]
-        for function, inputs, output in plan:
+        for function, inputs, output, dead in plan:
             registers[output] = function(*[registers[register] for register in inputs])
+            for register in dead:
+                registers[register] = None
         found = registers[result]
         return found if is_fresh or not is_list else [torch.clone(tensor) for tensor in found]
 
