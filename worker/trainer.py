@@ -121,7 +121,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
     manifest: Manifest = dataset.manifest
     graph = resolve(
         spec.model,
-        manifest.input_shape,
+        spec.training.model_shape(manifest.input_shape),
         manifest.num_classes,
         task=manifest.task,
         loss=spec.training.loss.type,

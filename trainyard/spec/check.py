@@ -17,7 +17,7 @@ from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.spec.memory import MemoryBytes, estimate_memory, largest_batch
 from trainyard.spec.parts import Expansion
 from trainyard.spec.patterns import matches
-from trainyard.spec.shapes import Shape
+from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.timing import estimate_seconds
 from trainyard.spec.warnings import warnings_of
 
@@ -64,10 +64,13 @@ def check(
     """
     loss = spec.training.loss
     expansion = expand(spec.model.layers, spec.model.blocks, spec.model.types)
-    graph, mistakes = examine(
-        expansion, facts.input_shape, facts.num_classes, task=facts.task, loss=loss.type
-    )
-    mistakes = _too_many_layers(expansion, limits) + mistakes + _training_mistakes(spec, facts)
+    of_training = _training_mistakes(spec, facts)
+    try:
+        shape = spec.training.model_shape(facts.input_shape)
+    except ShapeError as error:  # told among the mistakes of the training
+        raise invalid_spec(of_training) from error
+    graph, mistakes = examine(expansion, shape, facts.num_classes, task=facts.task, loss=loss.type)
+    mistakes = _too_many_layers(expansion, limits) + mistakes + of_training
     if graph is None:
         raise invalid_spec(mistakes)
     memory = estimate_memory(graph, spec.training, facts.num_train)

@@ -26,6 +26,7 @@ from trainyard.spec.layers import Layer
 from trainyard.spec.model import MAX_LAYERS, ModelSpec
 from trainyard.spec.parts import Expansion, outline_of
 from trainyard.spec.pointers import MAX_MISTAKES, mistakes_of
+from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.suggest import counted, shown
 from trainyard.spec.training import TrainingSpec
 from trainyard.spec.wiring import wire
@@ -149,7 +150,20 @@ def _model_mistakes(
         return first_by_path([*expansion.mistakes, *wire(expansion.parts).mistakes])
     if not expansion.parts:
         return expansion.mistakes
-    return examine(expansion, facts.input_shape, facts.num_classes, task=facts.task)[1]
+    shape = _model_shape(data, facts.input_shape)
+    if shape is None:
+        return first_by_path([*expansion.mistakes, *wire(expansion.parts).mistakes])
+    return examine(expansion, shape, facts.num_classes, task=facts.task)[1]
+
+
+def _model_shape(data: dict[str, Any], input_shape: Shape) -> Shape | None:
+    """What the model gets; None where ``preprocess`` itself cannot be read."""
+    training = data.get("training")
+    given = training.get("preprocess") if isinstance(training, dict) else None
+    try:
+        return TrainingSpec.model_validate({"preprocess": given}).model_shape(input_shape)
+    except (ValidationError, ShapeError):
+        return None
 
 
 def invalid_spec(mistakes: list[Mistake]) -> InvalidInput:

@@ -21,8 +21,9 @@ from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
 from trainyard.spec.metrics import METRICS, Accuracy, MeanMetric, Metric
 from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
 from trainyard.spec.patterns import Pattern
-from trainyard.spec.preprocess import PREPROCESS, Preprocess
+from trainyard.spec.preprocess import PREPROCESS, Geometry, Preprocess
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
+from trainyard.spec.shapes import Shape, ShapeError
 
 AnyOptimizer = Annotated[Optimizer, OneOf(OPTIMIZERS)]
 AnySchedule = Annotated[Schedule, OneOf(SCHEDULES)]
@@ -181,6 +182,22 @@ class TrainingSpec(_Part):
         metric = name.split("/")[1]
         return all(m.series() != metric or not m.higher_is_better for m in self.metrics)
 
+    def geometry(self) -> list[Geometry]:
+        """The steps of ``preprocess`` that change the size of pictures."""
+        return [step for step in self.preprocess or [] if isinstance(step, Geometry)]
+
+    def model_shape(self, input_shape: Shape) -> Shape:
+        """What the model gets of samples of ``input_shape``.
+
+        Raises:
+            ShapeError: a step of ``preprocess`` does not take them.
+        """
+        for step in self.geometry():
+            if len(input_shape) != 3:
+                raise ShapeError(f"{step.type} takes pictures, not samples of {input_shape}")
+            input_shape = step.output_shape(input_shape)
+        return input_shape
+
     def report_interval(self, num_steps: int) -> int:
         """Optimizer steps between two reports of a training of ``num_steps`` in all."""
         return self.report_every_steps or max(10, num_steps // 500)
@@ -193,6 +210,7 @@ class TrainingSpec(_Part):
     ) -> list[Mistake]:
         """What does not fit samples of ``input_shape`` (C first), as pointers below ``path``."""
         found = self.loss.mistakes(num_classes, f"{path}/loss")
+        found += self._mistakes_of_size(input_shape, path)
         for index, metric in enumerate(self.metrics):
             found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
         for index, augmentation in enumerate(self.augment):
@@ -217,6 +235,20 @@ class TrainingSpec(_Part):
                 for index, step in enumerate(self.augment)
             ]
         return found
+
+    def _mistakes_of_size(self, input_shape: Shape, path: str) -> list[Mistake]:
+        """The first step of ``preprocess`` that does not take what comes to it."""
+        shape = input_shape
+        for index, step in enumerate(self.preprocess or []):
+            place = f"{path}/preprocess/{index}"
+            if isinstance(step, Geometry):
+                if len(shape) != 3:
+                    return [_only_for_pictures(place, step.type, input_shape)]
+                try:
+                    shape = step.output_shape(shape)
+                except ShapeError as error:
+                    return [Mistake(place, error.message, error.expected, error.received)]
+        return []
 
 
 def _measured(metrics: Sequence[Metric], split: str) -> list[str]:

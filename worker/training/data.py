@@ -6,12 +6,14 @@ order of an epoch follows from seed and epoch alone, so (epoch, step) is the sam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from trainyard.spec.preprocess import ChannelAffine
+from trainyard.spec.preprocess import ChannelAffine, Geometry
 from worker.training.protocol import Split
 
 Indices = npt.NDArray[np.int64]
@@ -69,7 +71,7 @@ def _copy_to(device: torch.device, array: npt.NDArray[np.generic]) -> Tensor:
 
 
 class Preprocessing(nn.Module):
-    """Raw samples (N, C, …) to what the model takes: cast, then one multiply-add by channel.
+    """Raw samples (N, C, …) to what the model takes: cast, size, one multiply-add by channel.
 
     Its two buffers are not part of the weights: they follow from spec and dataset.
     """
@@ -77,8 +79,14 @@ class Preprocessing(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, affine: ChannelAffine, input_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        affine: ChannelAffine,
+        input_shape: tuple[int, ...],
+        geometry: Sequence[Geometry] = (),
+    ) -> None:
         super().__init__()
+        self.changes = [step.build() for step in geometry]
         by_channel = (1, len(affine.scale)) + (1,) * (len(input_shape) - 1)
         self.register_buffer("scale", torch.tensor(affine.scale).view(by_channel), persistent=False)
         self.register_buffer("shift", torch.tensor(affine.shift).view(by_channel), persistent=False)
@@ -88,4 +96,6 @@ class Preprocessing(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         x = raw.to(torch.float32, memory_format=self.memory_format)
+        for change in self.changes:
+            x = change(x)
         return torch.addcmul(self.shift, x, self.scale)

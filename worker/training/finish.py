@@ -50,8 +50,8 @@ def finish(
         best=asdict(position.best) if position.best else None,
         report=report.as_json(split),
         speed=_speed(graph, teller.samples_per_second),
-        onnx=_onnx(run, graph, class_names),
-        exports=_exports(run, graph, class_names, teller),
+        onnx=_onnx(run, class_names),
+        exports=_exports(run, class_names, teller),
     )
 
 
@@ -61,22 +61,20 @@ def _speed(graph: Graph, samples_per_second: float | None) -> dict[str, float] |
     return {"flops": graph.flops, "samples_per_second": samples_per_second}
 
 
-def _onnx(run: Run, graph: Graph, class_names: list[str]) -> bytes:
+def _onnx(run: Run, class_names: list[str]) -> bytes:
     # The exporter takes seconds to import: only now, when the training is done.
     from worker.exports.onnx import export
 
-    return export(
-        run.network, run.preprocess, graph.input_shape, class_names, dtype=run.samples.dtype
-    )
+    return export(run.network, run.preprocess, run.raw_shape, class_names, dtype=run.samples.dtype)
 
 
-def _exports(run: Run, graph: Graph, class_names: list[str], teller: Teller) -> dict[str, bytes]:
+def _exports(run: Run, class_names: list[str], teller: Teller) -> dict[str, bytes]:
     from worker.exports.plugins import export_all
 
     return export_all(
         run.network,
         run.preprocess,
-        graph.input_shape,
+        run.raw_shape,
         class_names,
         dtype=run.samples.dtype,
         tell_failure=lambda message: teller.log(message, level="error"),

@@ -57,8 +57,9 @@ class Run:
         self._frozen = freeze(self.network, graph, training)
         self._train_mode()
         self.average = Average(self.network, training.ema) if training.ema is not None else None
+        self.raw_shape: tuple[int, ...] = train_split.x.shape[1:]
         folded = affine(training.preprocess, statistics, dtype=str(train_split.x.dtype))
-        self.preprocess = Preprocessing(folded, graph.input_shape).to(device)
+        self.preprocess = Preprocessing(folded, self.raw_shape, training.geometry()).to(device)
         self.augment = augmenter(training.augment)
         parameters = parameter_groups(self.network, graph, training)
         self.optimizer = training.optimizer.build(parameters, fused=True)

@@ -1,0 +1,85 @@
+"""Preprocessing that changes the size of pictures: shapes, values, and inside the export."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch.nn import functional
+
+from tests.spec.specs import first_spec, mistakes_of
+from tests.training.support import (
+    CLASSES,
+    RICH_LAYERS,
+    SHAPE,
+    Remember,
+    job,
+    made_splits,
+    statistics_of,
+)
+from trainyard.spec.check import check
+from trainyard.spec.facts import DatasetFacts, Limits
+from trainyard.spec.graph import resolve
+from trainyard.spec.job import parse_job
+from trainyard.spec.preprocess import PREPROCESS, Geometry, Statistics, affine
+from trainyard.spec.training import TrainingSpec
+from worker.training.data import Preprocessing
+from worker.training.loop import train
+
+EXAMPLES = [(cls, e) for cls in PREPROCESS if issubclass(cls, Geometry) for e in cls.examples]
+
+
+@pytest.mark.parametrize(("cls", "example"), EXAMPLES, ids=lambda v: str(v)[:60])
+def test_example_reads_back_and_has_the_shape_that_it_tells(cls, example):
+    step = cls.model_validate(example)
+    assert cls.model_validate_json(step.model_dump_json()) == step
+    y = step.build()(torch.rand(2, 3, 9, 8))
+    assert y.shape[1:] == step.output_shape((3, 9, 8))
+
+
+def test_sizes_change_before_normalisation_as_written_by_hand():
+    steps = [
+        {"type": "resize", "size": [6, 8]}, {"type": "normalize"},
+        {"type": "center_crop", "size": [4, 5]}, {"type": "pad", "padding": [1, 0, 2, 0]},
+    ]  # fmt: skip
+    training = TrainingSpec.model_validate({"preprocess": steps})
+    raw = torch.randint(0, 256, (3, 2, 10, 10), dtype=torch.uint8)
+    statistics = Statistics([100.0, 50.0], [20.0, 10.0])
+    folded = affine(training.preprocess, statistics, dtype="uint8")
+    mine = Preprocessing(folded, (2, 10, 10), training.geometry())(raw)
+    by_hand = functional.interpolate(raw.float(), (6, 8), mode="bilinear")[:, :, 1:5, 1:6]
+    by_hand = functional.pad(by_hand, (1, 0, 2, 0))
+    mean, std = (torch.tensor(v).view(1, 2, 1, 1) for v in statistics)
+    torch.testing.assert_close(mine, (by_hand - mean) / std, atol=1e-4, rtol=1e-5)
+    assert training.model_shape((2, 10, 10)) == (2, 6, 6)
+
+
+def test_model_is_checked_with_the_size_that_it_gets():
+    spec = first_spec()
+    spec["training"]["preprocess"] = [{"type": "resize", "size": 64}]
+    facts = DatasetFacts("classification", (1, 28, 28), 10, 60_000)
+    report = check(parse_job(spec), facts, Limits())
+    assert report["layers"][0]["output_shape"] == [32, 62, 62]
+    spec["training"]["preprocess"].append({"type": "center_crop", "size": 65})
+    found = mistakes_of(lambda: check(parse_job(spec), facts, Limits()))
+    assert set(found) == {"/training/preprocess/1"}
+    series = DatasetFacts("classification", (1, 100), 10, 60_000)
+    found = mistakes_of(lambda: check(parse_job(spec), series, Limits()))
+    assert "/training/preprocess/0" in found
+
+
+def test_export_takes_raw_pictures_and_holds_the_resize():
+    steps = [{"type": "resize", "size": [16, 14]}, {"type": "pad", "padding": 1}]
+    spec = job(RICH_LAYERS, epochs=2, preprocess=[*steps, {"type": "normalize"}])
+    splits = made_splits()
+    statistics, reporter = statistics_of(splits["train"]), Remember()
+    graph = resolve(spec.model, spec.training.model_shape(SHAPE), len(CLASSES))
+    outcome = train(spec, graph, splits, statistics, CLASSES, reporter, reporter, device="cpu")
+    session = onnxruntime.InferenceSession(outcome.onnx)
+    test = splits["test"]
+    (probabilities,) = session.run(None, {"input": test.x.astype(np.float32)})
+    right = (probabilities.argmax(axis=1) == test.y).mean()
+    assert right == pytest.approx(outcome.summary["test/accuracy"])
+    confidence = -np.log(probabilities[np.arange(len(test.y)), test.y]).mean()
+    assert confidence == pytest.approx(outcome.summary["test/loss"], abs=1e-4)
