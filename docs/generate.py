@@ -23,6 +23,7 @@ from trainyard.spec.component import Family
 from trainyard.spec.definitions.model import Definitions
 from trainyard.spec.initializers import INITIALIZERS
 from trainyard.spec.job import JobSpec
+from trainyard.spec.language.functions import FUNCTIONS
 from trainyard.spec.layers import LAYERS
 from trainyard.spec.losses import LOSSES
 from trainyard.spec.metrics import METRICS
@@ -73,6 +74,7 @@ def pages() -> dict[str, str]:
     catalogues["backbones"] = BACKBONES.catalogue()
     texts = {name: _catalogue_page(name, items) for name, items in catalogues.items()}
     texts |= {"job": _job_page(), "formats": _formats_page()}
+    texts |= {"functions": _functions_page()}
     texts |= {"settings": _settings_page(), "errors": _errors_page()}
     listing = "".join(f"- [{name}]({name}.md)\n" for name in sorted(texts))
     texts["README"] = f"{MADE}# Reference\n\n{listing}"
@@ -133,6 +135,18 @@ def _formats_page() -> str:
         text = _paragraphs(inspect.getdoc(known) or "")
         parts.append(f"## {known.name}\n\n{text}\n\nExpected: {known.expects}.\n")
     return "\n".join(parts)
+
+
+def _functions_page() -> str:
+    rows = [
+        (f"`{FUNCTIONS[name].signature}`", FUNCTIONS[name].doc)
+        for name in sorted(FUNCTIONS.names())
+    ]
+    text = (
+        "What an expression of `definitions` may call, besides `+ - * / **` and comparisons. "
+        "Tensors have the batch as their first axis.\n\n"
+    )
+    return f"{MADE}# Functions of expressions\n\n{text}{_rows(('function', 'result'), rows)}"
 
 
 def _settings_page() -> str:

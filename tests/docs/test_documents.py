@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save
 
 from docs.generate import FOLDER, pages
 from tests.training.support import CLASSES, SHAPE, SMALL_LAYERS, Remember, made_split, statistics_of
 from trainyard.spec.check import Limits, check
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_check, parse_job
+from worker.training.build import build
 from worker.training.loop import train
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide.md"
@@ -60,8 +62,10 @@ def test_an_example_of_the_guide_trains(example: dict[str, Any]) -> None:
     graph = resolve(spec.model, SHAPE, 3, loss=spec.training.loss.type)
     splits = {"train": made_split(32, 1), "val": made_split(12, 2)}
     told = Remember()
+    initial = save(build(graph).state_dict()) if spec.training.init_from else None
     outcome = train(
-        spec, graph, splits, statistics_of(splits["train"]), CLASSES, told, told, device="cpu"
-    )
+        spec, graph, splits, statistics_of(splits["train"]), CLASSES, told, told,
+        device="cpu", initial=initial,
+    )  # fmt: skip
     assert outcome.kind == "finished", outcome.reason
     assert told.series(spec.training.monitored(has_val=True))
