@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from trainyard.errors import Mistake
+from trainyard.spec.definitions.types import stand_ins
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
 from trainyard.spec.graph import Graph, examine
@@ -87,7 +88,12 @@ def check(
         "memory_bytes": memory,
         "max_batch_size": _max_batch_size(spec, facts, memory, hardware),
         "time_seconds": estimate_seconds(spec.training, graph.flops, facts, hardware),
-        "warnings": [*graph.warnings, *warnings_of(spec.training, facts, graph), *fit],
+        "warnings": [
+            *graph.warnings,
+            *stand_ins(spec.definitions),
+            *warnings_of(spec.training, facts, graph),
+            *fit,
+        ],
     }
 
 

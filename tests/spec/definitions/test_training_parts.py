@@ -99,3 +99,18 @@ def test_groups_need_the_argument_that_they_name() -> None:
     assert mistakes_of(lambda: checked(optimizer("p = p - lr * g"), training))
     with_decay = optimizer("p = p - lr * (g + weight_decay * p)", args={"weight_decay": 0.1})
     checked(with_decay, training)
+
+
+def test_taking_the_place_of_a_built_in_is_a_warning() -> None:
+    spec = parse_check(
+        {
+            "input_shape": [1, 6, 6],
+            "num_classes": 3,
+            "model": {"layers": [{"type": "flatten"}, {"type": "linear", "out_features": 3}]},
+            "definitions": {"losses": {"focal": {"forward": "-mean(log_p_true)"}}},
+        }
+    )
+    facts = spec.facts()
+    assert facts is not None
+    warnings = check(spec, facts, Limits())["warnings"]
+    assert any('"focal" is your own loss' in warning for warning in warnings)

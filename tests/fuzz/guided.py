@@ -1,0 +1,23 @@
+"""``python -m tests.fuzz.guided -runs=300000``: inputs guided by coverage.
+
+Needs atheris (``pip install atheris``), which the other tests do without. A finding ends the run
+with the input that shows it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["trainyard.spec.language"]):
+    from tests.fuzz.expressions import look_at
+
+
+def look_at_bytes(data: bytes) -> None:
+    look_at(data.decode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, look_at_bytes)
+    atheris.Fuzz()
