@@ -37,7 +37,13 @@ def _try(data: dict[str, Any]) -> list[dict[str, str]] | None:
         spec = parse_check({**data["spec"], **known})
         loss = spec.training.loss.type
         shape = tuple(data["input_shape"])
-        graph = resolve(spec.model, shape, data["num_classes"], task=data["task"], loss=loss)
+        graph = resolve(
+            spec.model,
+            spec.training.model_shape(shape),
+            data["num_classes"],
+            task=data["task"],
+            loss=loss,
+        )
         return [finding.as_dict() for finding in try_definitions(spec, graph)]
     except (TrainyardError, MemoryError, RuntimeError):
         traceback.print_exc()
