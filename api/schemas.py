@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from trainyard.spec.docstrings import Described
 
 T = TypeVar("T")
 
@@ -28,11 +30,10 @@ Timestamp = Annotated[
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 
 
-class ApiModel(BaseModel):
+class ApiModel(Described):
     """Base of every answer; its fields' docstrings are the document's descriptions."""
 
     model_config = ConfigDict(
-        use_attribute_docstrings=True,
         ser_json_inf_nan="strings",
         json_schema_serialization_defaults_required=True,
     )

@@ -13,7 +13,6 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -22,6 +21,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from trainyard.spec.docstrings import Described
 
 
 def _with_required_type(schema: dict[str, Any]) -> None:
@@ -32,13 +33,13 @@ def _with_required_type(schema: dict[str, Any]) -> None:
         schema["required"] = ["type", *schema.get("required", [])]
 
 
-class Component(BaseModel):
+class Component(Described):
     """Base of everything chosen by ``type``. Field docstrings become the schema's descriptions."""
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        use_attribute_docstrings=True,
+        defer_build=True,  # each class is built at its first use: a process starts a second sooner
         json_schema_extra=_with_required_type,
     )
 
