@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
-    with running_service(tmp_path_factory.mktemp("tour") / "home") as service:
+    """With its example, as the reader who has just called ``make run`` has it."""
+    with running_service(tmp_path_factory.mktemp("tour") / "home", example="yes") as service:
         yield service
 
 
