@@ -33,6 +33,15 @@ def test_every_service_is_confined_and_watched(name):
     assert "build" in service or "image" in service
 
 
+def test_every_module_that_a_container_runs_exists():
+    text = (ROOT / "docker-compose.yml").read_text()
+    modules = re.findall(r'"-m", "([\w.]+)"|"-A", "([\w.]+)"', text)
+    names = {first or second for first, second in modules}
+    assert "worker.health" in names
+    for name in names:
+        assert (ROOT / Path(*name.split("."))).with_suffix(".py").exists(), name
+
+
 def test_no_secret_stands_in_the_file():
     text = (ROOT / "docker-compose.yml").read_text()
     for variable in ("POSTGRES_PASSWORD", "REDIS_PASSWORD"):
