@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from trainyard.retries import RetryPolicy
 
 GIB = 1024**3
 
@@ -36,6 +38,12 @@ class Settings(BaseSettings):
     )
     example: Literal["yes", "no"] = Field("yes", description="`no`: train no example at the start")
     lease_seconds: PositiveFloat = Field(30.0, description="How long a silent worker keeps a job")
+    max_retries: NonNegativeInt = Field(
+        5, description="Retries in a row without a new checkpoint, after faults of infrastructure"
+    )
+    retry_delay_seconds: NonNegativeFloat = Field(
+        1.0, description="Wait before the first retry; each one after it waits four times longer"
+    )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:N`")
     secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -72,6 +80,10 @@ class Settings(BaseSettings):
     @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def retries(self) -> RetryPolicy:
+        return RetryPolicy(self.max_retries, timedelta(seconds=self.retry_delay_seconds))
 
 
 @cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from datetime import timedelta
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -25,7 +24,7 @@ from trainyard.store.claims import ClaimedJob, finish_job, requeue_job
 from trainyard.store.datasets import dataset_prefix
 from trainyard.store.lease import LeaseLost
 from trainyard.store.states import Reason, reason
-from trainyard.store.tables import Checkpoint, now
+from trainyard.store.tables import Checkpoint
 from trainyard.store.weights import initial_pieces
 from worker.children import Child, LineReader
 from worker.context import WorkerContext
@@ -37,7 +36,6 @@ from worker.reporting import Reporting
 log = logging.getLogger(__name__)
 _GRACE_SECONDS = 8.0  # to write a checkpoint, once asked to stop; below Docker's ten
 _LOOK_SECONDS = 0.2
-_RETRY_DELAY = timedelta(seconds=2)  # after a crash, so that its cause may pass
 _LEVELS = {"stdout": "info", "stderr": "warning"}
 
 
@@ -279,9 +277,9 @@ class Supervisor:
             finish_job(session, self._claim.lease, JobStatus.FAILED, why=why)
 
     def _give_back(self, crash: Reason | None) -> None:
-        not_before = now() + _RETRY_DELAY if crash else None
+        retries = self._context.settings.retries
         with self._context.database.write() as session:
-            status = requeue_job(session, self._claim.lease, crash=crash, not_before=not_before)
+            status = requeue_job(session, self._claim.lease, crash=crash, retries=retries)
         if status is JobStatus.QUEUED:
             self._context.doorbell.send_train(self._claim.id)
 

@@ -81,7 +81,7 @@ ROLES = {role.queue: role for role in (TRAIN_ROLE, INGEST_ROLE)}
 def take_back_the_lost(context: WorkerContext) -> None:
     """Queue again what silent workers held, and tell everybody."""
     with context.database.write() as session:
-        taken = claims.expire_leases(session)
+        taken = claims.expire_leases(session, context.settings.retries)
     for job_id, status in taken.items():
         log.warning("%s was lost with its worker: %s", job_id, status.value)
         context.waker.wake(job_id)

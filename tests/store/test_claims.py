@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing import get_context
 
 import pytest
@@ -20,6 +20,7 @@ from tests.store.samples import (
     reload,
 )
 from tests.support.servers import opened
+from trainyard.retries import RetryPolicy
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import claims, events, jobs
 from trainyard.store.checkpoints import list_checkpoints, put_checkpoint
@@ -73,7 +74,7 @@ def test_highest_priority_goes_first_then_the_oldest(database: Database) -> None
 def test_a_job_that_is_not_due_is_not_claimed(database: Database) -> None:
     job = queued_job(database)
     with database.write() as session:
-        later = now() + timedelta(hours=1)
+        later = now() + timedelta(minutes=5)
         session.execute(update(Job).where(Job.id == job.id).values(not_before=later))
     with database.write() as session:
         assert claims.claim_job(session, "w", "host", LEASE) is None
@@ -136,6 +137,7 @@ def test_a_worker_with_an_old_fence_changes_nothing(database: Database) -> None:
     expire(database, job.id)
     with database.write() as session:
         assert claims.expire_leases(session) == {job.id: JobStatus.QUEUED}
+    due(database, job.id)
     claim(database, "w2")
     before = reload(database, job.id)
 
@@ -193,13 +195,21 @@ def test_renewing_keeps_the_job_from_the_reaper(database: Database) -> None:
         assert claims.expire_leases(session) == {}
 
 
-def test_a_job_lost_three_times_has_failed(database: Database) -> None:
+def due(database: Database, job_id: str) -> None:
+    """Let the wait before a retry be over."""
+    with database.write() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(not_before=now()))
+
+
+def test_a_job_lost_too_often_in_a_row_has_failed(database: Database) -> None:
     job = queued_job(database)
+    policy = RetryPolicy(max_retries=2)
     for expected in (JobStatus.QUEUED, JobStatus.QUEUED, JobStatus.FAILED):
         claim(database)
         expire(database, job.id)
         with database.write() as session:
-            assert claims.expire_leases(session) == {job.id: expected}
+            assert claims.expire_leases(session, policy) == {job.id: expected}
+        due(database, job.id)
     after = reload(database, job.id)
     assert after.reason is not None
     assert after.reason["code"] == "worker_lost"
@@ -207,6 +217,62 @@ def test_a_job_lost_three_times_has_failed(database: Database) -> None:
     with database.read() as session:
         attempts = session.scalars(select(Attempt).order_by(Attempt.number)).all()
     assert [attempt.outcome for attempt in attempts] == ["queued", "queued", "failed"]
+    assert [(attempt.reason or {}).get("code") for attempt in attempts] == ["worker_lost"] * 3
+
+
+def test_each_retry_in_a_row_waits_four_times_longer(database: Database) -> None:
+    job = queued_job(database)
+    policy = RetryPolicy(max_retries=9, first_delay=timedelta(seconds=30))
+    waits = []
+    for _ in range(4):
+        claimed = claim(database)
+        with database.write() as session:
+            claims.requeue_job(session, claimed.lease, crash=CRASH, retries=policy)
+            assert claims.claim_job(session, "w2", "host", LEASE) is None
+        after = reload(database, job.id)
+        assert after.not_before is not None
+        waits.append(round((after.not_before - after.queued_at).total_seconds()))
+        with database.read() as session:
+            told = events.read_events(session, job.id)[-1].data
+        assert told["reason"] == CRASH
+        assert datetime.fromisoformat(told["retry_at"]) - after.not_before < timedelta(seconds=1)
+        due(database, job.id)
+    assert waits == [30, 120, 480, 600]
+
+
+def test_an_attempt_that_left_a_newer_checkpoint_starts_the_count_anew(database: Database) -> None:
+    job = queued_job(database)
+    policy = RetryPolicy(max_retries=2)
+    counts, left = [], {3: 2}  # the third attempt leaves a checkpoint at step 2
+    for attempt in range(1, 6):
+        claimed = claim(database)
+        if attempt in left:
+            store_checkpoint(database, claimed, left[attempt])
+        with database.write() as session:
+            status = claims.requeue_job(session, claimed.lease, crash=CRASH, retries=policy)
+        counts.append((status.value, reload(database, job.id).num_crashes))
+        due(database, job.id)
+    assert counts == [("queued", 1), ("queued", 2), ("queued", 1), ("queued", 2), ("failed", 3)]
+
+
+def test_pause_and_resume_give_a_job_all_its_retries_again(database: Database) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    with database.write() as session:
+        claims.requeue_job(session, claimed.lease, crash=CRASH)
+        jobs.request_pause(session, job)
+        jobs.resume(session, job)
+    after = reload(database, job.id)
+    assert (after.num_crashes, after.not_before) == (0, None)
+    claim(database)
+
+
+def test_a_retry_planned_by_a_wrong_clock_is_due(database: Database) -> None:
+    job = queued_job(database)
+    with database.write() as session:
+        far = now() + timedelta(days=400)
+        session.execute(update(Job).where(Job.id == job.id).values(not_before=far))
+    claim(database)
 
 
 def test_giving_back_without_a_crash_is_never_too_often(database: Database) -> None:
@@ -256,6 +322,7 @@ def test_metrics_past_the_checkpoint_give_way_at_the_next_claim(database: Databa
     store_checkpoint(database, claimed, step=2)
     with database.write() as session:
         claims.requeue_job(session, claimed.lease, crash=CRASH)
+    due(database, job.id)
     again = claim(database)
     assert again.checkpoint_id is not None
     with database.write() as session:

@@ -30,6 +30,7 @@ from trainyard.store.database import Database
 from trainyard.store.tables import Dataset, Event, Job, Worker
 
 LEASE_SECONDS = 2.0
+MAX_RETRIES = 2
 
 TINY_MODEL = {
     "layers": [
@@ -80,6 +81,8 @@ class Yard:
             "TRAINYARD_REDIS_URL": self.settings.effective_redis_url,
             "TRAINYARD_DATABASE_URL": self.settings.effective_database_url,
             "TRAINYARD_LEASE_SECONDS": str(LEASE_SECONDS),
+            "TRAINYARD_MAX_RETRIES": str(MAX_RETRIES),
+            "TRAINYARD_RETRY_DELAY_SECONDS": "0.1",
             "TRAINYARD_DEVICE": "cpu",
             "OMP_NUM_THREADS": "1",
             **{f"TRAINYARD_{name.upper()}": value for name, value in settings.items()},

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.servers import Broker, wait_for
-from tests.worker.harness import Yard, gone, statuses
+from tests.worker.harness import MAX_RETRIES, WorkerProcess, Yard, gone, statuses
 from trainyard.store.checkpoints import list_checkpoints, read_part
 from trainyard.store.tables import Attempt
 
@@ -41,30 +41,56 @@ def test_a_worker_told_to_end_queues_its_job_and_another_goes_on(
     yard.wait_for_step(job_id, step + 1)
 
 
-def test_a_killed_trainer_is_tried_again_three_times_at_most(yard: Yard) -> None:
-    dataset_id = yard.ready_dataset()
+def kill_the_trainer(yard: Yard, worker: WorkerProcess, killed: set[int]) -> None:
+    """SIGKILL to a trainer that was not killed before."""
+
+    def fresh() -> int | None:
+        row = yard.row_of(worker)
+        return row.trainer_pid if row and row.trainer_pid not in killed else None
+
+    trainer = wait_for(fresh, 60, "a new trainer")
+    killed.add(trainer)
+    os.kill(trainer, signal.SIGKILL)
+
+
+def test_a_job_whose_trainer_is_killed_again_and_again_without_progress_fails(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset(num_samples=60_000)
     worker = yard.start_worker()
-    job_id = yard.submit_long(dataset_id)
+    training = {"epochs": 9, "batch_size": 1}  # no epoch, so no checkpoint, before the kill
+    job_id = yard.submit(dataset_id, training=training)
     killed: set[int] = set()
-    for attempt in (1, 2, 3):
+    for attempt in range(1, MAX_RETRIES + 2):
         wait_for(lambda n=attempt: yard.job(job_id).attempt == n, 60, f"attempt {attempt}")
-        yard.wait_for_status(job_id, "running")
-
-        def fresh() -> int | None:
-            row = yard.row_of(worker)
-            return row.trainer_pid if row and row.trainer_pid not in killed else None
-
-        trainer = wait_for(fresh, 60, "a new trainer")
-        killed.add(trainer)
-        os.kill(trainer, signal.SIGKILL)
+        kill_the_trainer(yard, worker, killed)
         yard.wait_for_status(job_id, "queued", "failed")
     job = yard.wait_for_status(job_id, "failed")
     assert job.reason is not None
     assert job.reason["code"] == "internal"
     assert "SIGKILL" in job.reason["message"]
+    assert "fault 3 in a row without a new checkpoint" in job.reason["message"]
     assert "memory" in job.reason["hint"]
     errors = [e.message for e in yard.events(job_id) if e.level == "error"]
-    assert len(errors) == 3
+    assert len(errors) == MAX_RETRIES + 1
+
+
+def test_a_job_that_gets_further_each_time_outlives_any_number_of_faults(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    job_id = yard.submit_long(dataset_id)
+    killed: set[int] = set()
+    for attempt in range(1, MAX_RETRIES + 4):
+        wait_for(lambda n=attempt: yard.job(job_id).attempt == n, 60, f"attempt {attempt}")
+        with yard.database.read() as session:
+            begun = session.get_one(Attempt, (job_id, attempt)).start_step
+
+        def further(step: int = begun) -> bool:
+            with yard.database.read() as session:
+                return any(c.step > step for c in list_checkpoints(session, job_id))
+
+        wait_for(further, 60, "a checkpoint of this attempt")
+        kill_the_trainer(yard, worker, killed)
+        assert yard.wait_for_status(job_id, "queued", "failed").status == "queued"
+        assert yard.job(job_id).num_crashes == 1
 
 
 def test_a_killed_worker_leaves_no_process_and_its_job_goes_on_elsewhere(yard: Yard) -> None:

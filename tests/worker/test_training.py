@@ -9,7 +9,7 @@ import psutil
 from sqlalchemy import update
 
 from tests.support.servers import wait_for
-from tests.worker.harness import Yard, gone, statuses, worker_memory
+from tests.worker.harness import MAX_RETRIES, Yard, gone, statuses, worker_memory
 from trainyard.store import artifacts, jobs
 from trainyard.store.checkpoints import list_checkpoints, read_part
 from trainyard.store.metrics import metric_series
@@ -148,10 +148,10 @@ def test_a_diverged_training_tells_of_infinite_losses_and_is_not_tried_again(sha
 def test_a_dataset_that_cannot_be_read_is_told(shared: Yard) -> None:
     dataset_id = shared.ready_dataset()
     shared.blobs.delete_prefix(f"datasets/{dataset_id}")
-    job = shared.wait_for_status(shared.submit(dataset_id), "failed", seconds=30)
+    job = shared.wait_for_status(shared.submit(dataset_id), "failed", seconds=60)
     assert job.reason is not None
     assert "could not be read" in job.reason["message"]
-    assert job.attempt == 3
+    assert job.attempt == 1 + MAX_RETRIES
 
 
 def test_memory_is_given_back_after_a_job(shared: Yard) -> None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from trainyard.jsonable import jsonable
+from trainyard.retries import DEFAULT_RETRIES, LONGEST_DELAY, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
 from trainyard.store.events import NewEvent, add_events
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
 from trainyard.store.states import Reason, change_status, reason
 from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, Worker, now
-
-MAX_CRASHES = 3  # attempts lost to the infrastructure before a job is given up
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> 
     Compare-and-set: however many try at once, one gets it. Metrics past the checkpoint that the
     attempt goes on from give way, so that no step is told twice.
     """
-    due = or_(Job.not_before.is_(None), Job.not_before <= now())
-    waiting = (Job.status == JobStatus.QUEUED) & due
+    waiting = (Job.status == JobStatus.QUEUED) & or_(Job.not_before.is_(None), _retry_is_due())
     best = select(Job.id).where(waiting).order_by(Job.priority.desc(), Job.id).limit(1)
     job_id = session.scalar(best.with_for_update(skip_locked=True))
     if job_id is None:
@@ -71,12 +69,14 @@ def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> 
     return _begin_attempt(session, job, worker_id, host)
 
 
+def _retry_is_due() -> ColumnElement[bool]:
+    """Later than any policy would wait is a clock's error, and due too."""
+    moment = now()
+    return or_(Job.not_before <= moment, Job.not_before > moment + 2 * LONGEST_DELAY)
+
+
 def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> ClaimedJob:
-    last = session.scalar(
-        select(Checkpoint).where(
-            Checkpoint.job_id == job.id, Checkpoint.is_last, Checkpoint.complete
-        )
-    )
+    last = _last_checkpoint(session, job.id)
     step = last.step if last else 0
     past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
     session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
@@ -102,6 +102,11 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         manifest=dataset.manifest or {},
         checkpoint_id=last.id if last else None,
     )
+
+
+def _last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:
+    newest = (Checkpoint.job_id == job_id) & Checkpoint.is_last & Checkpoint.complete
+    return session.scalar(select(Checkpoint).where(newest))
 
 
 def renew_lease(session: Session, lease: Lease, duration: timedelta) -> JobStatus:
@@ -165,39 +170,50 @@ def requeue_job(
     lease: Lease,
     *,
     crash: Reason | None = None,
-    not_before: datetime | None = None,
+    retries: RetryPolicy = DEFAULT_RETRIES,
 ) -> JobStatus:
     """Give a job back that did not end: queued again, paused where that was asked for.
 
-    ``crash`` tells that the infrastructure failed; after ``MAX_CRASHES`` of these the job has
-    failed with it.
+    ``crash`` tells that the infrastructure failed: then the job waits as ``retries`` says, or has
+    failed with it once that gives up.
 
     Raises:
         LeaseLost: the job is somebody else's by now; nothing is written.
     """
-    return _give_back(session, lock_leased(session, lease), crash, not_before)
+    return _give_back(session, lock_leased(session, lease), crash, retries)
 
 
-def _give_back(
-    session: Session, job: Job, crash: Reason | None, not_before: datetime | None = None
-) -> JobStatus:
-    job.num_crashes += crash is not None
-    following = JobStatus.QUEUED
-    why: Reason | None = None
+def _give_back(session: Session, job: Job, crash: Reason | None, retries: RetryPolicy) -> JobStatus:
+    job.num_crashes = _faults_so_far(session, job) + (crash is not None)
+    following, why = JobStatus.QUEUED, crash
     if job.status == JobStatus.CANCELLING:
         following = JobStatus.CANCELLED
         why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
-    elif job.num_crashes >= MAX_CRASHES:
-        assert crash is not None
-        following, why = JobStatus.FAILED, crash
+    elif crash is not None and retries.gives_up(job.num_crashes):
+        following, why = JobStatus.FAILED, _given_up(crash, job.num_crashes)
     elif job.status == JobStatus.PAUSING:
         following = JobStatus.PAUSED
-    job.not_before = not_before if following is JobStatus.QUEUED else None
+    elif crash is not None:
+        job.not_before = now() + retries.delay(job.num_crashes)
     change_status(session, job, following, why)
     return following
 
 
-def expire_leases(session: Session) -> dict[str, JobStatus]:
+def _faults_so_far(session: Session, job: Job) -> int:
+    """Faults in a row before this one: none where this attempt got further than it began."""
+    begun = session.get_one(Attempt, (job.id, job.attempt))
+    last = _last_checkpoint(session, job.id)
+    return 0 if last is not None and last.step > begun.start_step else job.num_crashes
+
+
+def _given_up(crash: Reason, num_faults: int) -> Reason:
+    if num_faults == 1:
+        return crash
+    told = f"{crash['message']} This was fault {num_faults} in a row without a new checkpoint."
+    return crash | {"message": told}
+
+
+def expire_leases(session: Session, retries: RetryPolicy = DEFAULT_RETRIES) -> dict[str, JobStatus]:
     """Take back every job whose worker went silent; returns what became of each.
 
     Queued ones need ``send_train`` after the commit.
@@ -209,11 +225,13 @@ def expire_leases(session: Session) -> dict[str, JobStatus]:
         "The worker went silent while it had the job.",
         "See the log of the worker, and whether its machine ran out of memory.",
     )
-    return {job.id: _give_back(session, job, lost) for job in jobs}
+    return {job.id: _give_back(session, job, lost, retries) for job in jobs}
 
 
 def waiting_jobs(session: Session, older_than: datetime) -> Sequence[str]:
-    """Queued jobs that are due and older than this: their message may have been lost."""
-    due = or_(Job.not_before.is_(None), Job.not_before <= now())
-    query = select(Job.id).where(Job.status == JobStatus.QUEUED, due, Job.queued_at < older_than)
+    """Queued jobs whose message may have been lost, as they are older than this, and retries that
+    have come due, for which nobody rings."""
+    unheard = Job.not_before.is_(None) & (Job.queued_at < older_than)
+    due = or_(unheard, _retry_is_due())
+    query = select(Job.id).where(Job.status == JobStatus.QUEUED, due)
     return session.scalars(query.order_by(Job.priority.desc(), Job.id).limit(100)).all()

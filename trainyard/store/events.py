@@ -1,7 +1,7 @@
 """The story of a job: one sequence of events without gaps, and what is read from it.
 
 Event data by kind:
-    status    {"status", "attempt", "reason"?, "resumed_from_step"?}
+    status    {"status", "attempt", "reason"?, "retry_at"?, "resumed_from_step"?}
     metrics   {"step", "epoch", "values": {name: number or "NaN", "Infinity", "-Infinity"}}
     log       {"level", "message"}
     progress  as Job.progress

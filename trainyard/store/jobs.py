@@ -111,6 +111,7 @@ def request_cancel(session: Session, job: Job) -> Job:
         return locked
     why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
     working = locked.status in ON_A_WORKER
+    locked.not_before = None
     change_status(session, locked, JobStatus.CANCELLING if working else JobStatus.CANCELLED, why)
     return locked
 
@@ -125,12 +126,13 @@ def request_pause(session: Session, job: Job) -> Job:
     if locked.status == JobStatus.PAUSING:
         return locked
     working = locked.status == JobStatus.RUNNING
+    locked.not_before = None
     change_status(session, locked, JobStatus.PAUSING if working else JobStatus.PAUSED)
     return locked
 
 
 def resume(session: Session, job: Job) -> Job:
-    """Queue a paused job again; ``send_train`` follows after the commit.
+    """Queue a paused job again, with all its retries; ``send_train`` follows after the commit.
 
     Raises:
         Conflict: the job is not paused.
@@ -138,6 +140,7 @@ def resume(session: Session, job: Job) -> Job:
     locked = lock_job(session, job.id)
     if locked.status != JobStatus.PAUSED:
         raise Conflict(f"Only a paused job can be resumed; this one is {locked.status}.")
+    locked.num_crashes = 0
     change_status(session, locked, JobStatus.QUEUED)
     return locked
 

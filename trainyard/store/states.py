@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from trainyard.store.events import NewEvent, add_events
 from trainyard.store.tables import Attempt, Job, now
 
 Reason = dict[str, str]
+_GOES_ON = {JobStatus.QUEUED, JobStatus.PAUSED}
 
 
 def reason(code: ReasonCode, message: str, hint: str = "") -> Reason:
@@ -25,6 +27,8 @@ def change_status(
 ) -> None:
     """Bring a locked job to another status: columns, attempt row and events in one.
 
+    ``why`` tells of the attempt that ends with it, and of the job where that ends too.
+
     Raises:
         Conflict: the table of transitions does not allow it.
     """
@@ -33,17 +37,24 @@ def change_status(
         raise Conflict(f"A job that is {status} cannot become {following}.")
     if status in ON_A_WORKER and following not in ON_A_WORKER:
         _leave_worker(session, job, following, why)
-    job.status, job.reason = following.value, why
+    job.status = following.value
+    job.reason = None if following in _GOES_ON else why
     if following is JobStatus.QUEUED:
         job.queued_at = now()
     data: dict[str, Any] = {"status": following.value, "attempt": job.attempt}
     data |= {"reason": why} if why else {}
+    data |= {"retry_at": _text(job.not_before)} if job.not_before else {}
     events = [NewEvent("status", data)]
     if following in FINAL:
         job.finished_at = now()
         end = {"status": following.value, "reason": why, "summary": job.summary}
         events.append(NewEvent("end", end))
     add_events(session, job, events)
+
+
+def _text(moment: datetime) -> str:
+    """As the API writes it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _leave_worker(session: Session, job: Job, outcome: JobStatus, why: Reason | None) -> None:

@@ -151,7 +151,7 @@ class Job(Base):
     status: Mapped[str] = mapped_column(String(20))
     reason: Mapped[dict[str, Any] | None]  # {"code", "message", "hint"}
     attempt: Mapped[int] = mapped_column(default=0)
-    num_crashes: Mapped[int] = mapped_column(default=0)  # attempts lost to the infrastructure
+    num_crashes: Mapped[int] = mapped_column(default=0)  # faults in a row, without progress
     fence: Mapped[int] = mapped_column(default=0)
     worker_id: Mapped[str | None] = mapped_column(Id)
     lease_expires_at: Mapped[datetime | None]
