@@ -117,7 +117,7 @@ def plain(spec: JobSpec, split: Split, device: torch.device, precision: str) -> 
 def engine(spec: JobSpec, split: Split, device: torch.device, precision: str) -> Step:
     """A step of ours, with a report where the loop makes one."""
     training = spec.training.model_copy(update={"precision": precision, "epochs": 1000})
-    run = Run(training, graph_of(spec), split, STATISTICS, device)
+    run = Run(training, graph_of(spec), split, STATISTICS, device, 10)
     interval = spec.training.report_interval(spec.training.epochs * run.steps_per_epoch)
 
     def step() -> None:

@@ -124,7 +124,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
         spec.training.model_shape(manifest.input_shape),
         manifest.num_classes,
         task=manifest.task,
-        loss=spec.training.loss.type,
+        takes=spec.training.loss.takes,
     )
     blobs = start.blobs
     weights_and_state = (blobs[0], blobs[1]) if len(blobs) == 2 else None

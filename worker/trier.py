@@ -35,14 +35,13 @@ def _try(data: dict[str, Any]) -> list[dict[str, str]] | None:
     try:
         known = {"input_shape": data["input_shape"], "num_classes": data["num_classes"]}
         spec = parse_check({**data["spec"], **known})
-        loss = spec.training.loss.type
         shape = tuple(data["input_shape"])
         graph = resolve(
             spec.model,
             spec.training.model_shape(shape),
             data["num_classes"],
             task=data["task"],
-            loss=loss,
+            takes=spec.training.loss.takes,
         )
         return [finding.as_dict() for finding in try_definitions(spec, graph)]
     except (TrainyardError, MemoryError, RuntimeError):

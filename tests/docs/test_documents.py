@@ -59,7 +59,7 @@ def test_an_example_of_the_guide_passes_the_check(example: dict[str, Any]) -> No
 def test_an_example_of_the_guide_trains(example: dict[str, Any]) -> None:
     training = {"epochs": 1, "batch_size": 8, **example.get("training", {})}
     spec = parse_job({"dataset": "made", **whole(example), "training": training})
-    graph = resolve(spec.model, SHAPE, 3, loss=spec.training.loss.type)
+    graph = resolve(spec.model, SHAPE, 3, takes=spec.training.loss.takes)
     splits = {"train": made_split(32, 1), "val": made_split(12, 2)}
     told = Remember()
     initial = save(build(graph).state_dict()) if spec.training.init_from else None

@@ -127,6 +127,28 @@ def test_equal_runs_have_equal_series_and_equal_weights(service, trained):
     assert digests[0] == digests[1]
 
 
+def test_an_embedding_tells_classes_by_the_nearest_mean(service, dataset, tmp_path):
+    spec = json.loads((ROOT / "examples" / "fashion_embedding.json").read_text())
+    arrays = np.load(SAMPLE)
+    with service.client() as client:
+        job = client.wait(client.submit({**spec, "dataset": dataset["id"]})["id"])
+        assert job["status"] == "succeeded", job["reason"]
+        file = client.download(job["id"], tmp_path / "model.onnx", format="onnx")
+        picture = arrays["x_test"][:1, None]
+        (prediction,) = client.call(
+            "POST", f"/v1/jobs/{job['id']}/predictions", json=picture.tolist()
+        )["predictions"]
+    raw = arrays["x_test"][:, None].astype(np.float32)
+    probabilities, embedding = onnxruntime.InferenceSession(file).run(None, {"input": raw})
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1.0, atol=1e-5)
+    accuracy = float((probabilities.argmax(axis=1) == arrays["y_test"]).mean())
+    assert accuracy == pytest.approx(job["summary"]["test/accuracy"], abs=0.006)
+    assert accuracy > 0.7  # 0.1 is chance
+    names = [str(name) for name in arrays["class_names"]]
+    assert prediction["top"][0]["class"] == names[int(probabilities[0].argmax())]
+    assert prediction["top"][0]["probability"] == pytest.approx(probabilities[0].max(), abs=1e-5)
+
+
 def test_every_example_passes_the_check(service, dataset):
     with service.client() as client:
         for file in sorted((ROOT / "examples").glob("*.json")):

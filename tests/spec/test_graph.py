@@ -97,7 +97,7 @@ def test_softmax_elsewhere_or_for_another_loss_stays() -> None:
     layers = [FLATTEN, {"type": "softmax"}, HEAD]
     assert not graph_of(*layers).folded_softmax
     model = ModelSpec.model_validate({"layers": [FLATTEN, HEAD, {"type": "softmax"}]})
-    graph = resolve(model, (3, 8, 8), 10, loss="mse")
+    graph = resolve(model, (3, 8, 8), 10, takes="numbers")
     assert graph.nodes[-1].type == graph.output.removeprefix("2_") == "softmax"
     only = graph_of({"type": "softmax"}, shape=(10,))
     assert [node.type for node in only.nodes] == ["softmax"]

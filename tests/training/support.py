@@ -68,7 +68,7 @@ def job(layers: list[dict[str, Any]] = SMALL_LAYERS, **training: Any) -> JobSpec
 
 
 def graph_of(spec: JobSpec, shape: tuple[int, ...] = SHAPE, classes: int = 3) -> Graph:
-    return resolve(spec.model, shape, classes)
+    return resolve(spec.model, shape, classes, takes=spec.training.loss.takes)
 
 
 class Remember:

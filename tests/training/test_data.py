@@ -91,7 +91,7 @@ def test_crop_shifts_each_picture_and_fills_with_zeros():
 
 
 def test_totals_weigh_batches_by_their_size_and_find_the_first_bad_loss():
-    accumulator = Accumulator(TrainingSpec(), 4, CPU)
+    accumulator = Accumulator(TrainingSpec().means("val"), 4, CPU)
     accumulator.add_batch(torch.tensor(1.0), 10)
     accumulator.add_batch(torch.tensor(4.0), 5)
     accumulator.add_outputs(torch.eye(3), torch.tensor([0, 1, 0]))

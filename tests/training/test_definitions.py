@@ -65,7 +65,7 @@ def defined_job(
 def run(spec: JobSpec, reporter: Remember | None = None, **more: Any) -> tuple[Outcome, Remember]:
     told = reporter or Remember()
     splits = made_splits()
-    graph = resolve(spec.model, (1, 12, 12), 3, loss=spec.training.loss.type)
+    graph = resolve(spec.model, (1, 12, 12), 3, takes=spec.training.loss.takes)
     outcome = train(
         spec, graph, splits, statistics_of(splits["train"]), CLASSES, told, told,
         device="cpu", **more,

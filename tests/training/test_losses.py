@@ -22,7 +22,7 @@ def loss(name, **fields):
 def inputs_of(cls):
     if "regression" in cls.tasks:
         return torch.randn(6, 3), torch.randn(6, 3)
-    if "multi_label" in cls.tasks:
+    if "multi-label" in cls.tasks:
         return torch.randn(6, 3), torch.randint(0, 2, (6, 3))
     return torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
 

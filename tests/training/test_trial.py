@@ -23,14 +23,14 @@ SCALE = {"params": {"a": {"shape": ["C", 1, 1], "init": 1}}, "forward": "a * x *
 
 def findings(definitions: Json, *layers: Json, **training: Any) -> list[Finding]:
     spec = defined_job(definitions, [*layers, *HEAD], **training)
-    graph = resolve(spec.model, (1, 12, 12), 3, loss=spec.training.loss.type)
+    graph = resolve(spec.model, (1, 12, 12), 3, takes=spec.training.loss.takes)
     return try_definitions(spec, graph)
 
 
 def test_sound_definitions_give_no_findings() -> None:
     spec = defined_job(PAGE, LAYERS, loss={"type": "focal"}, optimizer={"type": "lion"},
                        metrics=["brier"])  # fmt: skip
-    graph = resolve(spec.model, (1, 12, 12), 3, loss="focal")
+    graph = resolve(spec.model, (1, 12, 12), 3)
     assert try_definitions(spec, graph) == []
     right = SCALE | {"backward": {"x": "2 * a * x * grad", "a": "x ** 2 * grad"}}
     assert findings({"layers": {"own": right}}, {"type": "own"}) == []
@@ -39,7 +39,7 @@ def test_sound_definitions_give_no_findings() -> None:
 def test_the_example_gives_no_findings() -> None:
     file = Path(__file__).parents[2] / "examples" / "definitions.json"
     spec = parse_job(json.loads(file.read_text()))
-    graph = resolve(spec.model, (1, 28, 28), 10, loss=spec.training.loss.type)
+    graph = resolve(spec.model, (1, 28, 28), 10, takes=spec.training.loss.takes)
     assert try_definitions(spec, graph) == []
 
 

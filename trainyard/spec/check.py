@@ -70,7 +70,9 @@ def check(
         shape = spec.training.model_shape(facts.input_shape)
     except ShapeError as error:  # told among the mistakes of the training
         raise invalid_spec(of_training) from error
-    graph, mistakes = examine(expansion, shape, facts.num_classes, task=facts.task, loss=loss.type)
+    graph, mistakes = examine(
+        expansion, shape, facts.num_classes, task=facts.task, takes=loss.takes
+    )
     mistakes = _too_many_layers(expansion, limits) + mistakes + of_training
     if graph is None:
         raise invalid_spec(mistakes)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.expansion import expand
 from trainyard.spec.fields import COUNT, PLACEHOLDERS
-from trainyard.spec.graph_mistakes import output_mistakes, shape_mistake
+from trainyard.spec.graph_mistakes import embedding_mistakes, output_mistakes, shape_mistake
 from trainyard.spec.layers import Layer
+from trainyard.spec.losses.base import Takes
 from trainyard.spec.model import INPUT, ModelSpec
 from trainyard.spec.parts import Expansion, UnreadLayer
 from trainyard.spec.shapes import Shape, ShapeError, numel, shape_text
@@ -23,9 +24,6 @@ from trainyard.spec.wiring import Wire, wire
 MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
 VECTOR_TASKS = ("classification", "multi-label", "regression")
 FOLDED_TYPES = ("softmax", "log_softmax")
-
-# Losses of classes that take logits: a softmax before one of these is folded into it.
-TAKE_LOGITS = ("cross_entropy", "focal", "poly")
 
 
 @dataclass(frozen=True)
@@ -76,19 +74,19 @@ def resolve(
     num_classes: int | None,
     *,
     task: str = "classification",
-    loss: str = "cross_entropy",
+    takes: Takes = "logits",
 ) -> Graph:
     """The graph of ``model`` for samples of ``input_shape``.
 
     ``num_classes`` takes the place of the placeholders and, where it is known, is what a
-    classifier's output must have; ``loss`` is the type of the loss, since a final softmax is
-    folded into a loss of ``TAKE_LOGITS`` only.
+    classifier's output must have; ``takes`` is the loss's: a final softmax is folded into one of
+    logits, and one of embeddings leaves the output's length to the model.
 
     Raises:
         InvalidInput: with every mistake, as pointers from the job spec (``/model/layers/…``).
     """
     expansion = expand(model.layers, model.blocks, model.types)
-    graph, mistakes = examine(expansion, input_shape, num_classes, task=task, loss=loss)
+    graph, mistakes = examine(expansion, input_shape, num_classes, task=task, takes=takes)
     if graph is None:
         raise InvalidInput(f"The model has {counted(len(mistakes), 'mistake')}.", mistakes)
     return graph
@@ -100,7 +98,7 @@ def examine(
     num_classes: int | None,
     *,
     task: str = "classification",
-    loss: str = "cross_entropy",
+    takes: Takes = "logits",
 ) -> tuple[Graph | None, list[Mistake]]:
     """As ``resolve``, but gives the mistakes back.
 
@@ -115,11 +113,13 @@ def examine(
     if not wires:
         mistakes.append(Mistake("/model/layers", "no layer is left of the model", "a layer"))
     output = walk.shapes[last] if wires and last is not None else None
-    if output is not None and num_classes is not None and task in VECTOR_TASKS:
+    if output is not None and takes == "embeddings":
+        mistakes += embedding_mistakes(wires, last, output)
+    elif output is not None and num_classes is not None and task in VECTOR_TASKS:
         mistakes += output_mistakes(wires, last, output, num_classes)
     if mistakes or last is None or len(walk.nodes) < len(wires):
         return None, first_by_path(mistakes)
-    return walk.graph(last, fold=loss in TAKE_LOGITS), []
+    return walk.graph(last, fold=takes == "logits"), []
 
 
 def first_by_path(mistakes: list[Mistake]) -> list[Mistake]:

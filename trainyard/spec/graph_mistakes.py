@@ -54,6 +54,18 @@ def output_mistakes(
     return [Mistake(path, message, expected, received, suggestion="num_classes")]
 
 
+def embedding_mistakes(wires: list[Wire], last: str | None, output: Shape) -> list[Mistake]:
+    """An embedding is a vector, of any length."""
+    if len(output) == 1:
+        return []
+    place = next(step.place for step in wires if step.name == last)
+    message = (
+        f"the model's output is {shape_text(output)}, but the loss is of embeddings, one vector a "
+        "sample: end with flatten or a global pooling"
+    )
+    return [Mistake(place.pointer, message, "(D,)", shape_text(output))]
+
+
 def _where_outputs_are_counted(by_name: dict[str | None, Wire], step: Wire) -> str:
     """The field with the number of outputs: behind activations stands a linear layer."""
     while isinstance(step.layer, Elementwise) and step.inputs[0] in by_name:

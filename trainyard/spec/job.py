@@ -15,7 +15,7 @@ from pydantic import (
 
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.blocks import MAX_BLOCKS, AnyLayer, Block
-from trainyard.spec.component import NO_TYPES, Types
+from trainyard.spec.component import NO_TYPES, OneOf, Types
 from trainyard.spec.definitions.model import Definitions
 from trainyard.spec.definitions.types import own_types
 from trainyard.spec.expansion import expand
@@ -23,6 +23,8 @@ from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.fields import MAX_SIZE, expected
 from trainyard.spec.graph import examine, first_by_path
 from trainyard.spec.layers import Layer
+from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
+from trainyard.spec.losses.base import Takes
 from trainyard.spec.model import MAX_LAYERS, ModelSpec
 from trainyard.spec.parts import Expansion, outline_of
 from trainyard.spec.pointers import MAX_MISTAKES, mistakes_of
@@ -153,7 +155,18 @@ def _model_mistakes(
     shape = _model_shape(data, facts.input_shape)
     if shape is None:
         return first_by_path([*expansion.mistakes, *wire(expansion.parts).mistakes])
-    return examine(expansion, shape, facts.num_classes, task=facts.task)[1]
+    takes = _loss_takes(data, types)
+    return examine(expansion, shape, facts.num_classes, task=facts.task, takes=takes)[1]
+
+
+def _loss_takes(data: dict[str, Any], types: Types) -> Takes:
+    """What the loss is of; the default loss's where it cannot be read."""
+    training = data.get("training")
+    loss = training.get("loss") if isinstance(training, dict) else None
+    name = loss.get("type") if isinstance(loss, dict) else None
+    found = OneOf(LOSSES, Loss).find(name, types) or CrossEntropy
+    assert issubclass(found, Loss)
+    return found.takes
 
 
 def _model_shape(data: dict[str, Any], input_shape: Shape) -> Shape | None:

@@ -161,15 +161,24 @@ class TrainingSpec(_Part):
     def _monitor_is_measured(cls, monitor: str, info: ValidationInfo) -> str:
         """Runs only where the field is given; the default falls back by itself."""
         split, name = monitor.split("/")
-        metrics = info.data.get("metrics")
-        if metrics is not None and name not in _measured(metrics, split):
-            known = ", ".join(_measured(metrics, split))
+        metrics, loss = info.data.get("metrics"), info.data.get("loss")
+        if metrics is not None and name not in _measured(metrics, split, loss):
+            known = ", ".join(_measured(metrics, split, loss))
             raise ValueError(f"{monitor!r} is not measured: {split} has {known}")
         return monitor
 
     def series(self, split: str) -> list[str]:
-        """The names measured on a split, the loss first."""
-        return _measured(self.metrics, split)
+        """The names measured on a split, the loss first.
+
+        The loss alone on ``train`` where the model gives embeddings: only a pass over the whole
+        split, at the end of an epoch, tells what classes they mean.
+        """
+        return _measured(self.metrics, split, self.loss)
+
+    def means(self, split: str) -> list[MeanMetric]:
+        """The metrics of a split that are means over samples, in the spec's order."""
+        measured = self.series(split)
+        return [m for m in self.metrics if isinstance(m, MeanMetric) and m.series() in measured]
 
     def monitored(self, *, has_val: bool) -> str:
         """The metric that decides «best» for a dataset with or without a validation split."""
@@ -210,6 +219,7 @@ class TrainingSpec(_Part):
     ) -> list[Mistake]:
         """What does not fit samples of ``input_shape`` (C first), as pointers below ``path``."""
         found = self.loss.mistakes(num_classes, f"{path}/loss")
+        found += self._mistakes_of_pairs(path)
         found += self._mistakes_of_size(input_shape, path)
         for index, metric in enumerate(self.metrics):
             found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
@@ -236,6 +246,24 @@ class TrainingSpec(_Part):
             ]
         return found
 
+    def _mistakes_of_pairs(self, path: str) -> list[Mistake]:
+        """What a loss that compares the samples of a batch with each other has no use for."""
+        if self.loss.takes != "embeddings":
+            return []
+        found = [
+            Mistake(
+                f"{path}/{name}",
+                f"{self.loss.type} compares samples of whole classes; {name} mixes the classes",
+                expected=f"no {name} with this loss",
+            )
+            for name in ("mixup", "cutmix")
+            if getattr(self, name) is not None
+        ]
+        if self.batch_size == 1:
+            message = f"{self.loss.type} compares the samples of a batch with each other"
+            found.append(Mistake(f"{path}/batch_size", message, "at least 2", "1"))
+        return found
+
     def _mistakes_of_size(self, input_shape: Shape, path: str) -> list[Mistake]:
         """The first step of ``preprocess`` that does not take what comes to it."""
         shape = input_shape
@@ -251,8 +279,10 @@ class TrainingSpec(_Part):
         return []
 
 
-def _measured(metrics: Sequence[Metric], split: str) -> list[str]:
+def _measured(metrics: Sequence[Metric], split: str, loss: Loss | None) -> list[str]:
     """The loss, and the metrics that are measured on this split."""
+    if split == "train" and loss is not None and loss.takes == "embeddings":
+        return ["loss"]
     return ["loss"] + [
         metric.series() for metric in metrics if split != "train" or isinstance(metric, MeanMetric)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainyard.spec.facts import DatasetFacts
-from trainyard.spec.graph import TAKE_LOGITS, Graph
+from trainyard.spec.graph import Graph
 from trainyard.spec.patterns import matches, names_of
 from trainyard.spec.suggest import counted
 from trainyard.spec.training import TrainingSpec
@@ -45,7 +45,7 @@ def _of_batches(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> li
 
 def _of_outputs(training: TrainingSpec, graph: Graph) -> list[str]:
     last = next(node for node in graph.nodes if node.name == graph.output)
-    if training.loss.type not in TAKE_LOGITS or last.type not in ("sigmoid", "relu", "relu6"):
+    if training.loss.takes != "logits" or last.type not in ("sigmoid", "relu", "relu6"):
         return []
     return [
         f'the model ends in {last.type} (layer "{last.name}"), but {training.loss.type} expects '

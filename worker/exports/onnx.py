@@ -18,21 +18,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from worker.training.nearest_mean import nearest_mean_of
+
 _OPSET = 20
 _NETWORK = "network"
 
 
 class _RawToProbabilities(nn.Module):
-    """The network between preprocessing and softmax."""
+    """The network between preprocessing and softmax; embeddings come out beside their classes."""
 
     def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
         super().__init__()
         self.preprocessing = copy.deepcopy(preprocessing)
         self.add_module(_NETWORK, copy.deepcopy(network))
 
-    def forward(self, raw: Tensor) -> Tensor:
-        logits_NK: Tensor = self.get_submodule(_NETWORK)(self.preprocessing(raw))
-        return logits_NK.softmax(dim=1)
+    def forward(self, raw: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        network = self.get_submodule(_NETWORK)
+        outputs: Tensor = network(self.preprocessing(raw))
+        nearest = nearest_mean_of(network)
+        if nearest is None:
+            return outputs.softmax(dim=1)
+        return nearest(outputs).softmax(dim=1), nearest.embeddings(outputs)
 
 
 def export(
@@ -46,8 +52,8 @@ def export(
     """The file's bytes. Neither module is changed; they may be on any device.
 
     Input ``input`` (N, *input_shape) float32 in the dataset's raw values, 0 to 255 where its
-    ``dtype`` is uint8; output ``probabilities`` (N, K). N is dynamic. The metadata holds
-    ``class_names`` and ``input`` as JSON.
+    ``dtype`` is uint8; output ``probabilities`` (N, K) and, of a network trained to embed, then
+    ``embedding`` (N, D). N is dynamic. The metadata holds ``class_names`` and ``input`` as JSON.
     """
     from onnx import helper
 
@@ -67,6 +73,7 @@ def export(
 def _exported(module: nn.Module, input_shape: tuple[int, ...]) -> Any:
     """The ModelProto as torch makes it."""
     example = torch.zeros(2, *input_shape)  # 2: torch.export takes 0 and 1 for constants
+    num_outputs = 1 if nearest_mean_of(module.get_submodule(_NETWORK)) is None else 2
     with silence():
         program = torch.onnx.export(
             module,
@@ -74,7 +81,7 @@ def _exported(module: nn.Module, input_shape: tuple[int, ...]) -> Any:
             dynamo=True,
             opset_version=_OPSET,
             input_names=["input"],
-            output_names=["probabilities"],
+            output_names=["probabilities", "embedding"][:num_outputs],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             optimize=False,
             verbose=False,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from torch import nn
 
 from trainyard.exporters import EXPORTERS, TrainedModel
+from worker.training.nearest_mean import with_logits
 
 
 def export_all(
@@ -26,7 +27,7 @@ def export_all(
     files = {}
     for name, exporter in EXPORTERS.items():
         model = TrainedModel(
-            network=copy.deepcopy(network).cpu().eval(),
+            network=with_logits(copy.deepcopy(network)).cpu().eval(),
             preprocessing=copy.deepcopy(preprocessing).cpu().eval(),
             input_shape=input_shape,
             dtype=dtype,

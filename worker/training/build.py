@@ -154,7 +154,7 @@ def _attribute_names(names: list[str]) -> dict[str, str]:
     {'conv': 'conv', 'train': 'train_'}
     """
     attributes: dict[str, str] = {}
-    reserved = {*dir(nn.Module()), "calls", "attributes", "output"}
+    reserved = {*dir(nn.Module()), "calls", "attributes", "output", "nearest_mean"}
     for name in names:
         attribute = name
         while attribute in reserved or (attribute != name and attribute in names):

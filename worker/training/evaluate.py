@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.training.data import Samples
+from worker.training.data import Samples, epoch_order
 from worker.training.metrics import Accumulator, Totals
 from worker.training.protocol import Stop
 from worker.training.run import Run
@@ -26,11 +26,13 @@ def evaluate(
 ) -> Totals | None:
     """Loss and metrics over a split; None when asked to stop on the way.
 
-    ``also`` is called with outputs (float32) and targets of every batch, in the split's order.
+    ``also`` is called with logits (float32) and targets of every batch, in the split's order.
     """
     size = _LARGER * run.batch_size
     starts = range(0, len(samples), size)
-    sums = Accumulator(run.training, len(starts), run.device)
+    num_losses = -(-len(samples) // run.batch_size)
+    sums = Accumulator(run.training.means("val"), num_losses, run.device)
+    embedded: list[tuple[Tensor, Tensor]] = []
     whole = WholeSplit(run.training)
     with run.evaluating(), torch.inference_mode():
         for start in starts:
@@ -38,11 +40,32 @@ def evaluate(
                 return None
             raw, targets = samples.batch(np.arange(start, min(start + size, len(samples))))
             outputs = run.outputs(run.preprocess(raw))
-            sums.add_batch(run.loss_function(outputs, targets), len(targets))
-            sums.add_outputs(outputs, targets)
-            whole.add(outputs, targets)
+            if run.nearest_mean is None:
+                sums.add_batch(run.loss_function(outputs, targets), len(targets))
+            else:
+                embedded.append((outputs, targets))
+            logits = run.scores(outputs)
+            sums.add_outputs(logits, targets)
+            whole.add(logits, targets)
             if also is not None:
-                also(outputs, targets)
+                also(logits, targets)
+        if embedded:
+            _add_losses_of_pairs(run, embedded, sums)
     totals = sums.drain()
     totals.whole = whole.values() if totals.is_finite else {}
     return totals
+
+
+def _add_losses_of_pairs(
+    run: Run, embedded: list[tuple[Tensor, Tensor]], sums: Accumulator
+) -> None:
+    """The loss by batches as in training: of its size, and with all classes in each.
+
+    A split may be in the order of its classes, and samples of one class have nothing to be far
+    from. The order is the same every time.
+    """
+    outputs = torch.cat([outputs for outputs, _ in embedded])
+    targets = torch.cat([targets for _, targets in embedded])
+    order = torch.from_numpy(epoch_order(len(targets), 0, 0)).to(run.device)
+    for chosen in torch.split(order, run.batch_size):
+        sums.add_batch(run.loss_function(outputs[chosen], targets[chosen]), len(chosen))

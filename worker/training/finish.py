@@ -43,7 +43,7 @@ def finish(
     if totals is None:
         return Outcome("interrupted", summary=dict(position.latest))
     if split == "test":
-        teller.tell_metrics(totals.values("test", run.training.series("train")))
+        teller.tell_metrics(totals.values("test", run.training.means("test")))
     return Outcome(
         "finished",
         summary=dict(position.latest),

@@ -10,6 +10,7 @@ from safetensors.torch import load
 from torch import nn
 
 from trainyard.spec.initial import renamed
+from worker.training.nearest_mean import NAME as NEAREST_MEAN
 
 _MOST_NAMES = 20  # in one line of the log
 
@@ -41,7 +42,12 @@ class Fit:
 def begin_with(network: nn.Module, weights: bytes, names: Mapping[str, str]) -> Fit:
     """Copies every tensor of a safetensors file whose name, by ``names``, and shape fit."""
     theirs = {renamed(name, names): tensor for name, tensor in load(weights).items()}
-    own = network.state_dict()
+    # The class means of embeddings follow from the data; no weights need have them.
+    own = {
+        name: tensor
+        for name, tensor in network.state_dict().items()
+        if name in theirs or name.partition(".")[0] != NEAREST_MEAN
+    }
     fit = Fit(
         matched=[n for n, t in own.items() if n in theirs and theirs[n].shape == t.shape],
         missing=[name for name in own if name not in theirs],

@@ -17,6 +17,7 @@ from worker.training.evaluate import evaluate
 from worker.training.finish import finish
 from worker.training.initial import begin_with
 from worker.training.judge import close_epoch
+from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Outcome, Reporter, Split, Stop
 from worker.training.run import Run
 from worker.training.teller import Teller
@@ -49,7 +50,7 @@ def train(
     chosen = devices.choose_device(device)
     try:
         devices.make_repeatable(training.seed, deterministic=training.deterministic)
-        run = Run(training, graph, splits["train"], statistics, chosen)
+        run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
         if resume is not None:
             run.restore(*resume)
         teller = Teller(run, reporter)
@@ -90,11 +91,13 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
                 teller.tell_step()
 
         values = run.epoch_means()
+        if run.nearest_mean is not None and not fit_means(run, stop):
+            return _interrupt(run, teller)
         if val is not None:
             totals = evaluate(run, val, stop)
             if totals is None:
                 return _interrupt(run, teller)
-            on_val = totals.values("val", training.series("train"))
+            on_val = totals.values("val", training.means("val"))
             teller.tell_metrics(on_val)
             if not totals.is_finite:
                 return endings.diverged(training, f"the validation loss after step {position.step}")

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from trainyard.spec.metrics import MeanMetric
-from trainyard.spec.training import TrainingSpec
 
 if TYPE_CHECKING:
     from trainyard.spec.metrics.base import MetricFunction
@@ -37,13 +36,14 @@ class Totals:
         """Whether the loss is a number."""
         return math.isfinite(self.loss)
 
-    def values(self, split: str, names: Sequence[str]) -> dict[str, float]:
+    def values(self, split: str, metrics: Sequence[MeanMetric]) -> dict[str, float]:
         """``{"train/loss": …, "train/accuracy": …}``; empty where nothing was counted.
 
-        ``names`` are the loss and the means, in the order of the sums.
+        ``metrics`` are those of the sums, in their order.
         """
         if self.num_samples == 0:
             return {}
+        names = ["loss", *[metric.series() for metric in metrics]]
         sums = zip(names, [self.loss, *self.metrics], strict=True)
         means = {name: value / self.num_samples for name, value in sums}
         return {f"{split}/{name}": value for name, value in (means | self.whole).items()}
@@ -52,10 +52,8 @@ class Totals:
 class Accumulator:
     """The losses of up to ``capacity`` batches and the sums of the mean metrics over them."""
 
-    def __init__(self, training: TrainingSpec, capacity: int, device: torch.device) -> None:
-        self.functions: list[MetricFunction] = [
-            metric.build() for metric in training.metrics if isinstance(metric, MeanMetric)
-        ]
+    def __init__(self, metrics: Sequence[MeanMetric], capacity: int, device: torch.device) -> None:
+        self.functions: list[MetricFunction] = [metric.build() for metric in metrics]
         self.losses = torch.zeros(capacity, device=device)
         self.sums = torch.zeros(len(self.functions), dtype=torch.float64, device=device)
         self.sizes: list[int] = []

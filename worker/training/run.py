@@ -26,6 +26,7 @@ from worker.training.data import Preprocessing, Samples, epoch_order
 from worker.training.groups import freeze, parameter_groups
 from worker.training.metrics import Accumulator
 from worker.training.mixing import mixed
+from worker.training.nearest_mean import add_nearest_mean
 from worker.training.position import Position
 from worker.training.protocol import CheckpointFile, Split
 
@@ -40,6 +41,7 @@ class Run:
         steps_per_epoch, num_steps: optimizer steps; each takes ``accumulate`` batches.
         gradient_norm: of the last step, before clipping; None where nothing is clipped.
         average: the running mean of the weights, where the spec asks for one.
+        nearest_mean: what makes classes of embeddings, where the loss is of such.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Run:
         train_split: Split,
         statistics: Statistics,
         device: torch.device,
+        num_classes: int,
     ) -> None:
         self.training = training
         self.device = device
         self.dtype = devices.choose_precision(training.precision, device)
         self.network = build(graph).to(device)
+        self.nearest_mean = add_nearest_mean(self.network, training, graph, num_classes)
         self._frozen = freeze(self.network, graph, training)
         self._train_mode()
         self.average = Average(self.network, training.ema) if training.ema is not None else None
@@ -65,7 +69,7 @@ class Run:
         self.optimizer = training.optimizer.build(parameters, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
         self.samples = Samples(train_split, device, devices.resident_bytes(device))
-        counts = torch.bincount(self.samples.targets, minlength=graph.output_shape[0]).tolist()
+        counts = torch.bincount(self.samples.targets, minlength=num_classes).tolist()
         self.loss_function = training.loss.build(class_counts=counts)
         self.batch_size = min(training.batch_size, len(self.samples))
         # A last batch of one sample is left out: batch normalisation learns nothing from it.
@@ -76,7 +80,7 @@ class Run:
         self.num_steps = training.epochs * self.steps_per_epoch
         self.interval = training.report_interval(self.num_steps)
         capacity = min(self.interval, self.steps_per_epoch)
-        self.window = Accumulator(training, capacity, device)
+        self.window = Accumulator(training.means("train"), capacity, device)
         self.position = Position()
         self.best_weights: bytes | None = None
         self.gradient_norm: Tensor | None = None
@@ -112,7 +116,7 @@ class Run:
 
     def epoch_means(self) -> dict[str, float]:
         """Means over the steps of this epoch that have been reported."""
-        return self.position.epoch_totals.values("train", self.training.series("train"))
+        return self.position.epoch_totals.values("train", self.training.means("train"))
 
     def step(self) -> None:
         """One optimizer step on the next samples of the epoch's order."""
@@ -160,6 +164,10 @@ class Run:
         with devices.autocast(self.device, self.dtype):
             outputs: Tensor = self.network(inputs)
         return outputs.float()
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Outputs (N, …) as logits (N, K), of which metrics and reports are."""
+        return outputs if self.nearest_mean is None else self.nearest_mean(outputs)
 
     def _set_gradients(self, start: int, stop: int) -> None:
         """Gradients of the mean loss over samples ``start`` to ``stop``, a batch at a time."""

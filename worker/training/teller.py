@@ -67,7 +67,7 @@ class Teller:
         lr = run.last_lr
         totals = run.window.drain()
         position.epoch_totals.add(totals)
-        values = totals.values("train", run.training.series("train")) | {"optimizer/lr": lr}
+        values = totals.values("train", run.training.means("train")) | {"optimizer/lr": lr}
         if run.gradient_norm is not None:
             values["gradient/norm"] = run.gradient_norm.item()
         self.tell_metrics(values)

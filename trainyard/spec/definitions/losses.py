@@ -12,7 +12,7 @@ from trainyard.spec.definitions.model import LossDefinition, MetricDefinition
 from trainyard.spec.definitions.scores import on_scores, score_program
 from trainyard.spec.language.lowering import Program
 from trainyard.spec.language.mistakes import LanguageError
-from trainyard.spec.losses.base import CLASSIFICATION, Loss
+from trainyard.spec.losses.base import CLASSIFICATION, Loss, Takes
 from trainyard.spec.metrics.base import MeanMetric
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class DefinedLoss(Loss):
 
     definition: ClassVar[LossDefinition]
     tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION,)
+    takes: ClassVar[Takes] = "logits"
 
     def program(self, num_classes: int) -> Program:
         args = arg_values(self, list(self.definition.args))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import ConfigDict
 
@@ -15,17 +15,22 @@ if TYPE_CHECKING:
 
     LossFunction = Callable[[Tensor, Tensor], Tensor]
 
-CLASSIFICATION, MULTI_LABEL = "classification", "multi_label"
+CLASSIFICATION, MULTI_LABEL = "classification", "multi-label"
 REGRESSION, FORECASTING = "regression", "forecasting"
-SEGMENTATION, EMBEDDING = "segmentation", "embedding"
+SEGMENTATION = "segmentation"
+
+# What the model is to give a loss: scores of classes that go through a softmax, vectors of any
+# length whose distances count, or numbers as they are.
+Takes = Literal["logits", "embeddings", "numbers"]
 
 
 class Loss(Component):
-    """Base of the losses. ``tasks`` names those that its outputs and targets fit."""
+    """Base of the losses. ``tasks`` names those that its targets fit, ``takes`` what it is of."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     tasks: ClassVar[tuple[str, ...]] = ()
+    takes: ClassVar[Takes] = "numbers"
 
     def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
         """A function of (outputs, targets) that gives the mean over the batch, a scalar.

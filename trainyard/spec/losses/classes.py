@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from trainyard.errors import Mistake
-from trainyard.spec.losses.base import CLASSIFICATION, LOSSES, SEGMENTATION, Loss
+from trainyard.spec.losses.base import CLASSIFICATION, LOSSES, SEGMENTATION, Loss, Takes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +19,7 @@ Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
 class _OfClasses(Loss):
+    takes: ClassVar[Takes] = "logits"
     class_weights: Literal["balanced"] | Annotated[list[Weight], Field(max_length=65536)] | None = (
         None
     )

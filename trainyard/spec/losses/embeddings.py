@@ -1,4 +1,8 @@
-"""Losses of embeddings (N, D) and class indices (N,): near within a class, far between classes."""
+"""Losses of embeddings (N, D) and class indices (N,): near within a class, far between classes.
+
+The model's output may have any length D. What classes the embeddings mean is told by the nearest
+class mean over the training split (``worker.training.nearest_mean``).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.losses.base import EMBEDDING, LOSSES, Loss
+from trainyard.spec.losses.base import CLASSIFICATION, LOSSES, Loss, Takes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +22,8 @@ Margin = Annotated[float, Field(gt=0.0, le=1e6)]
 
 
 class _OfEmbeddings(Loss):
-    tasks: ClassVar[tuple[str, ...]] = (EMBEDDING,)
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION,)
+    takes: ClassVar[Takes] = "embeddings"
 
 
 def _squared_distances(embeddings: Tensor) -> Tensor:
