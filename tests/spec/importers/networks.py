@@ -38,7 +38,7 @@ def imported_network(model: Any, folder: Path) -> tuple[torch.nn.Module, dict[st
     found = import_keras_file(file, weights, max_parameters=LIMIT)
     assert found.has_weights
     spec = ModelSpec.model_validate(found.imported.model)
-    network = build(resolve(spec, found.imported.input_shape, None, loss="mse"))
+    network = build(resolve(spec, found.imported.input_shape, None, takes="numbers"))
     fit = begin_with(network, weights.read_bytes(), {})
     assert fit.is_whole, fit.complaints()
     return network.eval(), load_file(weights)

@@ -43,7 +43,7 @@ def test_model_of_keras_2_has_its_number_of_parameters(name: str) -> None:
     imported = import_keras(text_of(name))
     assert imported.num_params == FIGURES[name]
     spec = ModelSpec.model_validate(imported.model)
-    graph = resolve(spec, imported.input_shape, None, loss="mse")
+    graph = resolve(spec, imported.input_shape, None, takes="numbers")
     assert graph.num_params == FIGURES[name]
     assert graph.output_shape == imported.output_shape
 
@@ -222,7 +222,7 @@ def answered(document: Any) -> None:
         imported = import_keras(document)
     except InvalidInput:
         return
-    resolve(ModelSpec.model_validate(imported.model), imported.input_shape, None, loss="mse")
+    resolve(ModelSpec.model_validate(imported.model), imported.input_shape, None, takes="numbers")
 
 
 @settings(max_examples=300, deadline=None)
