@@ -27,6 +27,7 @@ from api.jobs.endpoints import router as jobs
 from api.keys.endpoints import router as keys
 from api.models.endpoints import router as models
 from api.predictions.endpoints import router as predictions
+from api.replay.endpoints import router as replay
 from api.security import SecurityHeaders
 from api.session.endpoints import router as session
 from api.specs.endpoints import router as specs
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalogue,
     jobs,
     telemetry,
+    replay,
     checkpoints,
     models,
     predictions,

@@ -15,7 +15,7 @@ def device_name(wanted: str) -> str:
     """The GPU's name by ``nvidia-smi``, else the processor's; ``wanted`` as in the settings."""
     if wanted != "cpu" and (name := _gpu_name(wanted)):
         return name
-    return f"{_processor_name()} ({len(os.sched_getaffinity(0))} cores)"
+    return f"{processor_name()} ({len(os.sched_getaffinity(0))} cores)"
 
 
 def device_memory_bytes(wanted: str) -> int:
@@ -47,7 +47,8 @@ def _of_gpu(what: str, wanted: str) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _processor_name() -> str:
+def processor_name() -> str:
+    """The processor's model by the kernel, else the machine's kind."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -11,6 +11,7 @@ from typing import Any
 
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.events import NewEvent, append_events, log_event, metrics_event
+from trainyard.store.passports import record_passport
 from worker.context import WorkerContext
 
 _FLUSH_SECONDS = 0.5
@@ -26,6 +27,7 @@ class Reporting:
         self._events: list[NewEvent] = []
         self._summary: dict[str, float] = {}
         self._progress: dict[str, Any] | None = None
+        self._passport: dict[str, Any] | None = None
         self._began = time.monotonic()
         self._flushed = self._told = 0.0
         self._had_metrics = False
@@ -43,6 +45,10 @@ class Reporting:
         if now - self._told >= max(1.0, (now - self._began) * _PROGRESS_SHARE):
             self._told = now
             self._events.append(NewEvent("progress", data))
+
+    def passport(self, data: dict[str, Any]) -> None:
+        """What the trainer found of itself; written with the first lines of its log."""
+        self._passport = data
 
     def log(self, level: str, message: str) -> None:
         self._events.append(log_event(level, message))
@@ -74,6 +80,8 @@ class Reporting:
                 progress=self._progress,
                 summary=self._summary or None,
             )
-        self._events, self._progress = [], None
+            if self._passport is not None:
+                record_passport(session, self._claim.lease, self._claim.attempt, self._passport)
+        self._events, self._progress, self._passport = [], None, None
         self._flushed = time.monotonic()
         self._context.waker.wake(self._claim.id)

@@ -183,6 +183,8 @@ class Supervisor:
                 self._reporting.metrics(message.data)
             case "progress":
                 self._reporting.progress(message.data)
+            case "passport":
+                self._reporting.passport(message.data)
             case "log":
                 self._reporting.log(message.data["level"], message.data["message"])
             case "checkpoint":

@@ -2,9 +2,8 @@
 
 It knows neither database nor queue: everything goes to the supervisor over one connection.
 Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
-resume from, or weights alone to begin with) and ``stop``. From it: ``metrics``, ``progress``,
-``log``, ``checkpoint`` and, last, ``outcome``, with the files of
-the model.
+resume from, or weights alone to begin with) and ``stop``. From it: ``passport``, ``metrics``,
+``progress``, ``log``, ``checkpoint`` and, last, ``outcome``, with the files of the model.
 """
 
 from __future__ import annotations
@@ -26,11 +25,15 @@ from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_job
 from trainyard.spec.preprocess import Statistics
 from trainyard.status import ReasonCode
+from worker import surroundings
 from worker.messages import Message, Sender, receive
 from worker.training.loop import train
 from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, Split
 
-load_plugins()  # here, so that the fork server has done it for every trainer
+# Here, so that the fork server has done it for every trainer.
+load_plugins()
+surroundings.code()
+surroundings.packages()
 
 
 class ConnectionReporter:
@@ -38,6 +41,9 @@ class ConnectionReporter:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+
+    def passport(self, passport: dict[str, Any]) -> None:
+        self._sender.put(Message("passport", passport))
 
     def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
         self._sender.put(Message("metrics", {"step": step, "epoch": epoch, "values": values}))
@@ -128,6 +134,9 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
     )
     blobs = start.blobs
     weights_and_state = (blobs[0], blobs[1]) if len(blobs) == 2 else None
+    initial = blobs[0] if len(blobs) == 1 else None
+    device = start.data["device"]
+    reporter.passport(surroundings.attempt_passport(spec, device, initial))
     return train(
         spec,
         graph,
@@ -136,7 +145,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
         manifest.class_names,
         reporter,
         stop,
-        device=start.data["device"],
+        device=device,
         resume=weights_and_state,
-        initial=blobs[0] if len(blobs) == 1 else None,
+        initial=initial,
     )

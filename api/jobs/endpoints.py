@@ -15,11 +15,17 @@ from api.jobs.schemas import JobDetail, JobList, JobPatch
 from api.jobs.views import job_detail, job_views
 from api.paging import Cursor, Limit
 from api.schemas import Freed
-from api.specs.guarding import facts_of, initial_of, limits_of, named_dataset, read_spec
+from api.specs.guarding import (
+    facts_of,
+    initial_of,
+    limits_of,
+    named_dataset,
+    read_spec,
+    refuse_too_many,
+)
 from api.specs.schemas import JobRequest
 from api.specs.trying import has_definitions, tried
 from trainyard import jsonable
-from trainyard.errors import TooManyRequests
 from trainyard.spec.check import check
 from trainyard.spec.job import JobSpec, parse_job
 from trainyard.status import JobStatus
@@ -70,12 +76,7 @@ def _make_job(
     dataset = named_dataset(session, caller.owner_id, spec.dataset)
     initial = initial_of(session, context, caller.owner_id, spec)
     check(spec, facts_of(dataset), limits_of(context.settings), initial=initial)
-    most = context.settings.max_jobs_per_owner
-    if jobs.count_active(session, caller.owner_id) >= most:
-        raise TooManyRequests(
-            f"{most} jobs are queued or running already (TRAINYARD_MAX_JOBS_PER_OWNER).",
-            retry_after_seconds=60,
-        )
+    refuse_too_many(session, context, caller.owner_id)
     written = {key: value for key, value in body.items() if key in jobs.WRITTEN}
     return jobs.create_job(session, caller.owner_id, dataset, spec, written).id
 

@@ -84,6 +84,8 @@ class Job(ApiModel):
     """The last value of each metric."""
     best: Best | None
     worker: str | None
+    replay_of: str | None
+    """The job that this one repeats; `GET …/replay` tells whether it came to the same."""
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None

@@ -55,6 +55,7 @@ def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[
             "summary": row.summary,
             "best": row.best,
             "worker": row.worker_id,
+            "replay_of": row.replay_of,
             "created_at": row.created_at,
             "started_at": row.started_at,
             "finished_at": row.finished_at,

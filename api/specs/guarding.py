@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from api.context import Context
 from trainyard.datasets.manifest import Manifest
-from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound
+from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound, TooManyRequests
 from trainyard.settings import Settings
 from trainyard.spec.check import Limits
 from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.status import DatasetStatus
-from trainyard.store import datasets
+from trainyard.store import datasets, jobs
 from trainyard.store.tables import Dataset
 from trainyard.store.weights import TensorShapes, initial_shapes
 
@@ -83,6 +83,20 @@ def initial_of(
         expected = "the id of weights, or of a job that has a checkpoint"
         mistake = Mistake("/training/init_from", error.detail, expected, init_from)
         raise invalid_spec([mistake]) from error
+
+
+def refuse_too_many(session: Session, context: Context, owner_id: str) -> None:
+    """Hold the owner to the limit of jobs that are queued or running.
+
+    Raises:
+        TooManyRequests: there is no room for another.
+    """
+    most = context.settings.max_jobs_per_owner
+    if jobs.count_active(session, owner_id) >= most:
+        raise TooManyRequests(
+            f"{most} jobs are queued or running already (TRAINYARD_MAX_JOBS_PER_OWNER).",
+            retry_after_seconds=60,
+        )
 
 
 def _unknown(id_or_name: str) -> Mistake:

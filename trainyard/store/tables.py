@@ -164,6 +164,7 @@ class Job(Base):
     report: Mapped[dict[str, Any] | None]
     # {"device", "flops" of a sample, "samples_per_second"}, once succeeded
     speed: Mapped[dict[str, Any] | None]
+    replay_of: Mapped[str | None] = mapped_column(Id)  # a job that may be gone by now
 
     created_at: Mapped[datetime] = mapped_column(default=now)
     queued_at: Mapped[datetime] = mapped_column(default=now)
@@ -183,6 +184,7 @@ class Attempt(Base):
     start_step: Mapped[int] = mapped_column(default=0)
     outcome: Mapped[str | None] = mapped_column(String(20))  # the status that it led to
     reason: Mapped[dict[str, Any] | None]
+    passport: Mapped[dict[str, Any] | None]  # of its trainer, see trainyard.passport
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
 

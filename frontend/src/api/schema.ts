@@ -369,6 +369,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/jobs/{job_id}/passport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Passport
+         * @description Digests of what went into the job, of what it ran on, and of what came out.
+         */
+        get: operations["get_passport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/jobs/{job_id}/pause": {
         parameters: {
             query?: never;
@@ -403,6 +423,30 @@ export interface paths {
          * @description Classes of pictures (multipart `file`, one or more) or of raw samples (JSON arrays).
          */
         post: operations["create_predictions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Replay
+         * @description Whether this replay came to the same; 404 for a job that repeats none.
+         */
+        get: operations["get_replay"];
+        put?: never;
+        /**
+         * Replay Job
+         * @description Queue the job again: same spec, dataset and seed. 409 where that is not possible.
+         */
+        post: operations["replay_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -840,6 +884,41 @@ export interface components {
             /** Worker */
             worker: string;
         };
+        /**
+         * AttemptPassport
+         * @description What one attempt ran on, as its trainer found it.
+         */
+        AttemptPassport: {
+            code: components["schemas"]["Code"];
+            /**
+             * Hardware
+             * @description Device, processor, threads and the instruction sets that decide the kernels.
+             */
+            hardware: {
+                [key: string]: unknown;
+            };
+            /** @description What `init_from` stood for; only where the attempt began with it. */
+            initial_weights: components["schemas"]["Digest"] | null;
+            /** Number */
+            number: number;
+            /**
+             * Numerics
+             * @description Seed, precision, determinism, and variables by which libraries choose kernels.
+             */
+            numerics: {
+                [key: string]: unknown;
+            };
+            /**
+             * Packages
+             * @description Version by name of every installed package, of Python, and `sha256` of the list.
+             */
+            packages: {
+                [key: string]: string;
+            };
+            spec: components["schemas"]["Digest"];
+            /** Start Step */
+            start_step: number;
+        };
         /** AttemptStart */
         AttemptStart: {
             /** Attempt */
@@ -1014,6 +1093,24 @@ export interface components {
             /** Probability */
             probability: number | ("NaN" | "Infinity" | "-Infinity");
         };
+        /** Code */
+        Code: {
+            /**
+             * Git Commit
+             * @description Where it runs from a checkout.
+             */
+            git_commit: string | null;
+            /**
+             * Source Sha256
+             * @description Of the installed source files that compute.
+             */
+            source_sha256: string;
+            /**
+             * Trainyard
+             * @description Its version.
+             */
+            trainyard: string;
+        };
         /**
          * Dataset
          * @description A dataset; what the scan finds out is null until `status` is `ready`.
@@ -1068,6 +1165,16 @@ export interface components {
             /** Task */
             task: ("classification" | "multi-label" | "regression" | "segmentation" | "forecasting") | null;
         };
+        /** DatasetDigest */
+        DatasetDigest: {
+            /** Id */
+            id: string;
+            /**
+             * Sha256
+             * @description Of the canonical arrays, their shapes and the class names.
+             */
+            sha256: string;
+        };
         /**
          * DatasetList
          * @description Datasets, newest first.
@@ -1086,6 +1193,11 @@ export interface components {
          * @enum {string}
          */
         DatasetStatus: "ingesting" | "ready" | "rejected";
+        /** Digest */
+        Digest: {
+            /** Sha256 */
+            sha256: string;
+        };
         /**
          * Freed
          * @description What a deletion gave back.
@@ -1193,6 +1305,11 @@ export interface components {
             progress: components["schemas"]["Progress"];
             queue: components["schemas"]["Queue"] | null;
             reason: components["schemas"]["Reason"] | null;
+            /**
+             * Replay Of
+             * @description The job that this one repeats; `GET …/replay` tells whether it came to the same.
+             */
+            replay_of: string | null;
             /** Started At */
             started_at: string | null;
             status: components["schemas"]["JobStatus"];
@@ -1263,6 +1380,11 @@ export interface components {
             progress: components["schemas"]["Progress"];
             queue: components["schemas"]["Queue"] | null;
             reason: components["schemas"]["Reason"] | null;
+            /**
+             * Replay Of
+             * @description The job that this one repeats; `GET …/replay` tells whether it came to the same.
+             */
+            replay_of: string | null;
             /** Started At */
             started_at: string | null;
             status: components["schemas"]["JobStatus"];
@@ -1530,6 +1652,26 @@ export interface components {
             owner: string;
         };
         /**
+         * Passport
+         * @description What a job's result depends on and what it was, by SHA-256 digests.
+         *
+         *     Digests of JSON are over its canonical form: keys sorted, no spaces, UTF-8.
+         */
+        Passport: {
+            /** Attempts */
+            attempts: components["schemas"]["AttemptPassport"][];
+            dataset: components["schemas"]["DatasetDigest"];
+            /** Job */
+            job: string;
+            /** Replay Of */
+            replay_of: string | null;
+            result: components["schemas"]["Result"];
+            /** Seed */
+            seed: number;
+            /** @description Of `model`, `training` and `definitions` with all defaults filled in. */
+            spec: components["schemas"]["Digest"];
+        };
+        /**
          * Prediction
          * @description The most probable classes of one sample.
          */
@@ -1738,6 +1880,56 @@ export interface components {
          */
         ReasonCode: "out_of_memory" | "diverged" | "bad_data" | "worker_lost" | "time_limit" | "cancelled_by_user" | "internal";
         /**
+         * Replay
+         * @description What became of a replay.
+         */
+        Replay: {
+            /**
+             * Differences
+             * @description Entries of the results and of the passports that differ, as «section: entry a → b».
+             */
+            differences: string[];
+            /**
+             * Equal Until Step
+             * @description The last recorded step before that.
+             */
+            equal_until_step: number | null;
+            /**
+             * Identical
+             * @description Whether weights, metrics and ending are the same bit for bit; null while the replay has
+             *     not ended, or where the first job is gone.
+             */
+            identical: boolean | null;
+            /**
+             * Message
+             * @description All that in a sentence.
+             */
+            message: string;
+            /**
+             * Of
+             * @description The job that was run again.
+             */
+            of: string;
+            /**
+             * Parted At Step
+             * @description The first recorded step whose metrics differ.
+             */
+            parted_at_step: number | null;
+            /** @description Of the replay. */
+            status: components["schemas"]["JobStatus"];
+        };
+        /**
+         * Result
+         * @description What has come out so far.
+         */
+        Result: {
+            best: components["schemas"]["WeightsDigest"] | null;
+            last: components["schemas"]["WeightsDigest"] | null;
+            metrics: components["schemas"]["SeriesDigest"];
+            reason: components["schemas"]["ReasonCode"] | null;
+            status: components["schemas"]["JobStatus"];
+        };
+        /**
          * Sample
          * @description One sample of a split and its label.
          */
@@ -1774,6 +1966,18 @@ export interface components {
              * @description Give it as `cursor` to go on; null at the end.
              */
             next_cursor: string | null;
+        };
+        /** SeriesDigest */
+        SeriesDigest: {
+            /** Last Step */
+            last_step: number | null;
+            /** Num Steps */
+            num_steps: number;
+            /**
+             * Sha256
+             * @description Of every recorded value by step, but those of `system/…`.
+             */
+            sha256: string;
         };
         /**
          * SessionInfo
@@ -1847,6 +2051,13 @@ export interface components {
             tensors: {
                 [key: string]: number[];
             };
+        };
+        /** WeightsDigest */
+        WeightsDigest: {
+            /** Sha256 */
+            sha256: string;
+            /** Step */
+            step: number;
         };
         /**
          * WeightsList
@@ -3548,6 +3759,73 @@ export interface operations {
             };
         };
     };
+    get_passport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passport"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     pause_job: {
         parameters: {
             query?: never;
@@ -3730,6 +4008,153 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    replay_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes a repeat answer the first result */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
