@@ -19,8 +19,10 @@ def bundle(
     class_names: list[str],
     onnx: bytes,
     metrics: Iterable[tuple[str, int, float]],
+    passport: Mapping[str, Any],
 ) -> bytes:
-    """``weights.safetensors``, ``spec.json``, ``labels.json``, ``model.onnx`` and ``metrics.csv``.
+    """``weights.safetensors``, ``spec.json``, ``labels.json``, ``model.onnx``, ``metrics.csv`` and
+    ``passport.json``.
 
     ``metrics`` are (name, step, value). The same arguments give the same bytes.
     """
@@ -30,6 +32,7 @@ def bundle(
         "labels.json": _json(class_names),
         "model.onnx": onnx,
         "metrics.csv": _csv(metrics),
+        "passport.json": _json(passport),
     }
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:

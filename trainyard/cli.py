@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from trainyard import cli_stories
 from trainyard.client import ApiError, Client
+from trainyard.console import JobId, err, login_file, open_client, out
 from trainyard.errors import TrainyardError
 from trainyard.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Train convolutional networks from a JSON spec.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of the service.")
 app.add_typer(datasets, name="datasets")
-out = Console()
-err = Console(stderr=True)
-
-JobId = Annotated[str, typer.Argument(help="Id of a job, job_…")]
+app.command()(cli_stories.logs)
+app.command()(cli_stories.replay)
 SpecFile = Annotated[Path, typer.Argument(help="A job spec, as JSON", exists=True, dir_okay=False)]
 DatasetName = Annotated[
     str | None, typer.Option("--dataset", help="Id or name, in place of the spec's")
 ]
-
-
-def _login_file() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
-    return Path(base) / "trainyard" / "login.json"
-
-
-def _client() -> Client:
-    """The service of `trainyard login`, else the one that `make run` started from this folder."""
-    stored = _login_file()
-    if stored.exists():
-        login = json.loads(stored.read_text())
-        return Client(login["url"], login["key"])
-    settings = get_settings()
-    key = settings.home / "key"
-    if not key.exists():
-        err.print("Not logged in: run `trainyard login URL`, or `make run` in this folder first.")
-        raise typer.Exit(2)
-    return Client(f"http://{settings.host}:{settings.port}", key.read_text().strip())
 
 
 def _read_spec(file: Path, dataset: str | None) -> dict[str, Any]:
@@ -66,7 +45,7 @@ def login(
     """Keep an address and a key for the other commands."""
     with Client(url, key) as client:
         client.call("GET", "/v1/jobs", params={"limit": 1})
-    file = _login_file()
+    file = login_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.chmod(0o600)
@@ -81,7 +60,7 @@ def datasets_add(
     options: Annotated[str, typer.Option(help="Options, as JSON")] = "{}",
 ) -> None:
     """Upload a dataset and show the report of its ingest."""
-    with _client() as client:
+    with open_client() as client:
         dataset = client.add_dataset(file, name=name, options=json.loads(options))
     for problem in dataset["problems"]:
         out.print(f"{problem['severity']}: {problem.get('file') or ''} {problem['message']}")
@@ -94,7 +73,7 @@ def datasets_add(
 def datasets_list() -> None:
     """Every dataset of this key's owner."""
     table = Table("id", "name", "status", "format", "classes", "bytes")
-    with _client() as client:
+    with open_client() as client:
         for item in client.items("/v1/datasets"):
             row = (item[key] for key in ("id", "name", "status", "format", "num_classes"))
             table.add_row(*(str(value) for value in row), str(item["size_bytes"]))
@@ -104,7 +83,7 @@ def datasets_list() -> None:
 @app.command()
 def check(spec: SpecFile, dataset: DatasetName = None) -> None:
     """Shapes, parameters and warnings of a spec, without training it."""
-    with _client() as client:
+    with open_client() as client:
         report = client.check(_read_spec(spec, dataset))
     table = Table("layer", "type", "output shape", "parameters")
     for layer in report["layers"]:
@@ -123,7 +102,7 @@ def submit(
     watch: Annotated[bool, typer.Option(help="Stay until the job ends")] = False,
 ) -> None:
     """Queue a job."""
-    with _client() as client:
+    with open_client() as client:
         job = client.submit(_read_spec(spec, dataset))
         typer.echo(job["id"])
         if watch:
@@ -133,7 +112,7 @@ def submit(
 @app.command("watch")
 def watch_job(job: JobId) -> None:
     """Follow a job until it ends; the exit status is 0 if it succeeded."""
-    with _client() as client:
+    with open_client() as client:
         _watch(client, job)
 
 
@@ -165,7 +144,7 @@ def jobs(
     """The newest jobs."""
     table = Table("id", "name", "status", "epoch", "best")
     params = {"limit": limit, **({"status": status} if status else {})}
-    with _client() as client:
+    with open_client() as client:
         for job in client.call("GET", "/v1/jobs", params=params)["items"]:
             best = job["best"]
             shown = f"{best['metric']} {float(best['value']):.4g}" if best else ""
@@ -175,7 +154,7 @@ def jobs(
 
 
 def _act(job: str, action: str) -> None:
-    with _client() as client:
+    with open_client() as client:
         out.print(client.call("POST", f"/v1/jobs/{job}/{action}")["status"])
 
 
@@ -208,7 +187,7 @@ def download(
 ) -> None:
     """Save the trained model."""
     suffix = {"bundle": "zip"}.get(format, format)
-    with _client() as client:
+    with open_client() as client:
         path = target or Path(f"{job}.{suffix}")
         typer.echo(client.download(job, path, format=format, checkpoint=checkpoint))
 
@@ -216,7 +195,7 @@ def download(
 @app.command()
 def predict(job: JobId, pictures: Annotated[list[Path], typer.Argument(exists=True)]) -> None:
     """What the job's best model sees in pictures."""
-    with _client() as client:
+    with open_client() as client:
         for picture, seen in zip(pictures, client.predict(job, *pictures), strict=True):
             top = ", ".join(f"{t['class']} {t['probability']:.3f}" for t in seen["top"])
             out.print(f"{picture}: {top}")

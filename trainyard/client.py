@@ -151,6 +151,25 @@ class Client:
         assert job["status"] in FINAL, f"the event stream of {job_id} ended before the job"
         return job
 
+    def logs(self, job_id: str, *, level: str = "debug", q: str = "") -> Iterator[Json]:
+        """Log lines so far, oldest first: at least as severe as ``level``, holding ``q``."""
+        return self.items(f"/v1/jobs/{job_id}/logs", level=level, q=q or None, limit=200)
+
+    def passport(self, job_id: str) -> Json:
+        """Digests of what went into a job, of what it ran on, and of what came out."""
+        passport: Json = self.call("GET", f"/v1/jobs/{job_id}/passport")
+        return passport
+
+    def replay(self, job_id: str) -> Json:
+        """Queues the job again; returns the new one."""
+        job: Json = self.call("POST", f"/v1/jobs/{job_id}/replay")
+        return job
+
+    def replay_verdict(self, replay_id: str) -> Json:
+        """Whether a replay came to the same as the job that it repeats, else where it parted."""
+        verdict: Json = self.call("GET", f"/v1/jobs/{replay_id}/replay")
+        return verdict
+
     def download(
         self, job_id: str, target: Path, *, format: str = "bundle", checkpoint: str = "best"
     ) -> Path:

@@ -18,6 +18,7 @@ from trainyard.exporters import BUILT_IN, EXPORTERS, artifact_name
 from trainyard.store import artifacts, checkpoints, datasets
 from trainyard.store.jobs import has_ended
 from trainyard.store.metrics import metric_series
+from trainyard.store.passports import job_passport
 from trainyard.store.tables import Artifact, Checkpoint, Job
 
 ONNX = artifact_name("onnx")
@@ -109,7 +110,7 @@ def _bundle(context: Context, job: Job, row: Checkpoint, onnx: File) -> File:
             "onnx": str(onnx.path),
             "weights": str(weights(context, job, row).path),
             "spec": job.spec,
-            **_class_names_and_metrics(context, job),
+            **_facts(context, job),
         }
         context.model_process.ask(request)
 
@@ -117,10 +118,12 @@ def _bundle(context: Context, job: Job, row: Checkpoint, onnx: File) -> File:
     return File(f"{job.name or job.id}.zip", path, sha256_of(path), "application/zip")
 
 
-def _class_names_and_metrics(context: Context, job: Job) -> dict[str, Any]:
+def _facts(context: Context, job: Job) -> dict[str, Any]:
+    """What of the bundle stands in the database."""
     with context.database.read() as session:
         manifest = datasets.dataset_of(session, job).manifest
         found = metric_series(session, job.id, max_points=_EVERY_POINT)
+        passport = job_passport(session, job)
     assert manifest is not None, "a job is made for a ready dataset only"
     points = [(series.name, step, value) for series in found for step, value in series.points]
-    return {"class_names": manifest["class_names"], "metrics": points}
+    return {"class_names": manifest["class_names"], "metrics": points, "passport": passport}

@@ -69,7 +69,7 @@ def _with_weights(request: dict[str, Any]) -> bytes:
 
 
 def _bundle(request: dict[str, Any]) -> bytes:
-    """``onnx`` and ``weights`` are paths; ``spec``, ``class_names``, ``metrics`` as they are."""
+    """``onnx`` and ``weights`` are paths; the other arguments of ``bundle`` are as they are."""
     from trainyard.bundle import bundle
 
     return bundle(
@@ -78,6 +78,7 @@ def _bundle(request: dict[str, Any]) -> bytes:
         spec=request["spec"],
         class_names=request["class_names"],
         metrics=[(name, step, number(value)) for name, step, value in request["metrics"]],
+        passport=request["passport"],
     )
 
 

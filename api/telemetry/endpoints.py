@@ -74,7 +74,8 @@ async def stream_events(
 
     The data of `status`: {"status", "attempt", "reason"?}; of `metrics`: {"step", "epoch",
     "values": {name: value}}; of `log`: {"level", "message"}; of `progress`: as the job's; of
-    `end`, which is the last: {"status", "reason", "summary"}. Each also holds "created_at".
+    `end`, which is the last: {"status", "reason", "summary"}. Each also holds "attempt" and
+    "created_at".
     The id of an event is its number in the job's story.
     """
     async for event in stream.story(context, job_id, after_event):

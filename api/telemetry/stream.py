@@ -50,5 +50,5 @@ def _read(context: Context, job_id: str, after: int) -> tuple[Sequence[Event], b
 
 
 def _sent(row: Event) -> ServerSentEvent:
-    data = {**row.data, "created_at": timestamp(row.created_at)}
+    data = {"attempt": row.attempt, **row.data, "created_at": timestamp(row.created_at)}
     return ServerSentEvent(raw_data=jsonable.dumps(data), event=row.kind, id=str(row.seq))

@@ -70,6 +70,8 @@ def test_the_model_comes_as_safetensors_onnx_and_bundle(trained: tuple[Owner, st
         assert json.loads(archive.read("labels.json")) == ["0", "1", "2"]
         assert json.loads(archive.read("spec.json"))["training"]["epochs"] == 1
         lines = archive.read("metrics.csv").decode().splitlines()
+        passport = json.loads(archive.read("passport.json"))
+    assert passport == owner.get(f"/v1/jobs/{job_id}/passport")
     assert "train/loss,1,1.5" in lines
     assert len(lines) == 1 + 2 * 8
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -78,6 +81,7 @@ def test_the_bundle_holds_weights_spec_labels_model_and_metrics(service, trained
             "labels.json",
             "model.onnx",
             "metrics.csv",
+            "passport.json",
         }
         assert bundle.read("weights.safetensors") == weights.read_bytes()
         assert json.loads(bundle.read("spec.json"))["name"] == "fashion-cnn"
@@ -259,3 +263,39 @@ def test_another_owner_sees_nothing_of_it(service: Service, trained):
         with pytest.raises(ApiError) as caught:
             guest.job(trained["id"])
     assert caught.value.status == 404
+
+
+def command(service: Service, *words: str) -> subprocess.CompletedProcess[str]:
+    """`trainyard`, logged in to the service by its home."""
+    port = service.url.rpartition(":")[2]
+    environment = {
+        **os.environ,
+        "TRAINYARD_HOME": str(service.home),
+        "TRAINYARD_PORT": port,
+        "XDG_CONFIG_HOME": str(service.home / "nobody"),
+        "COLUMNS": "200",
+    }
+    line = [sys.executable, "-c", "from trainyard.cli import main; main()", *words]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_line_replays_a_job_and_says_that_it_is_identical(service, trained):
+    done = command(service, "replay", trained["id"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The result is identical" in done.stdout
+
+
+def test_the_command_line_says_why_there_is_no_replay(service):
+    done = command(service, "replay", "job_0")
+    assert (done.returncode, done.stderr) == (1, "There is no job job_0.\n")
+
+
+def test_the_command_line_shows_the_log_once_or_followed(service, trained):
+    once, followed = (
+        command(service, "logs", trained["id"], "--level", "info", "--grep", "PARAMETERS", *more)
+        for more in ([], ["-f"])
+    )
+    assert once.returncode == 0
+    assert len(once.stdout.splitlines()) == 1
+    assert "#1 info    Training" in once.stdout
+    assert followed.stdout == once.stdout

@@ -115,7 +115,7 @@ def test_export_at_the_end_holds_the_best_weights():
     np.testing.assert_array_equal(probabilities(same, test.x), predicted)
 
 
-def test_bundle_holds_all_five_files_and_equal_content_is_equal_bytes(exported):
+def test_bundle_holds_all_six_files_and_equal_content_is_equal_bytes(exported):
     network, _, onnx = exported
     weights = pack_weights(network, step=3)
 
@@ -123,15 +123,18 @@ def test_bundle_holds_all_five_files_and_equal_content_is_equal_bytes(exported):
         return bundle(
             weights=weights, spec={"name": "é"}, class_names=CLASSES, onnx=onnx,
             metrics=[("train/loss", 1, 0.1), ("val/loss", 5, float("nan"))],
+            passport={"seed": 0},
         )  # fmt: skip
 
     assert make() == make()
     archive = zipfile.ZipFile(io.BytesIO(make()))
     assert archive.namelist() == [
         "weights.safetensors", "spec.json", "labels.json", "model.onnx", "metrics.csv",
+        "passport.json",
     ]  # fmt: skip
     assert load(archive.read("weights.safetensors")).keys() == network.state_dict().keys()
     assert json.loads(archive.read("labels.json")) == CLASSES
+    assert json.loads(archive.read("passport.json")) == {"seed": 0}
     assert archive.read("metrics.csv").decode().splitlines() == [
         "metric,step,value", "train/loss,1,0.1", "val/loss,5,nan",
     ]  # fmt: skip

@@ -297,7 +297,8 @@ export interface paths {
          *
          *     The data of `status`: {"status", "attempt", "reason"?}; of `metrics`: {"step", "epoch",
          *     "values": {name: value}}; of `log`: {"level", "message"}; of `progress`: as the job's; of
-         *     `end`, which is the last: {"status", "reason", "summary"}. Each also holds "created_at".
+         *     `end`, which is the last: {"status", "reason", "summary"}. Each also holds "attempt" and
+         *     "created_at".
          *     The id of an event is its number in the job's story.
          */
         get: operations["stream_events"];
