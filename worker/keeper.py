@@ -1,4 +1,4 @@
-"""Keeps the lease of a running job and tells what is asked of it, from a thread of its own."""
+"""Keeps the lease of a running job and tells what is asked of it, from threads of its own."""
 
 from __future__ import annotations
 
@@ -7,63 +7,97 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from trainyard.status import JobStatus
+from trainyard.store import faults
 from trainyard.store.claims import read_request, renew_lease
 from trainyard.store.lease import Lease, LeaseLost
 from worker.context import WorkerContext
+from worker.requests import Requests
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_SECONDS = 0.5
+# Of the lease: the trainer is stopped before somebody else may have the job. No clock but the
+# monotonic one of each machine is asked, so those may go as they like.
+_SURE_SHARE = 0.9
 
 
-class Keeper(threading.Thread):
-    """Calls ``on_request`` at each change of the job's status, and ``on_lost`` at the end of it.
+class Keeper:
+    """Sets ``requests``, and calls ``on_ending`` where the trainer is to end at once.
 
-    A database that does not answer is asked again for as long as the lease lasts; after that
-    somebody else may have the job, and it counts as lost.
+    A database that does not answer is asked again. Whether it answers in time or not at all is
+    watched by a second thread, which asks nobody: at the end of the lease the job counts as lost.
     """
 
     def __init__(
         self,
         context: WorkerContext,
         lease: Lease,
-        on_request: Callable[[JobStatus], None],
-        on_lost: Callable[[], None],
+        leased_at: float,
+        requests: Requests,
+        on_ending: Callable[[], None],
     ) -> None:
-        super().__init__(name="keeper", daemon=True)
+        """``leased_at`` is the monotonic time of just before the claim."""
         self._context, self._lease = context, lease
-        self._on_request, self._on_lost = on_request, on_lost
+        self._requests, self._on_ending = requests, on_ending
+        self._seconds = context.settings.lease_seconds
+        self._leased_at = leased_at
         self._ended = threading.Event()
 
-    def run(self) -> None:
-        duration = self._context.settings.lease
-        seen, renewed = JobStatus.RUNNING, time.monotonic()
-        wait_seconds = min(_LOOK_EVERY_SECONDS, duration.total_seconds() / 6)
-        while not self._ended.wait(wait_seconds):
+    def start(self) -> None:
+        for name, work in (("keeper", self._keep), ("lease", self._watch_the_lease)):
+            threading.Thread(target=work, name=name, daemon=True).start()
+
+    def finish(self) -> None:
+        """Stop keeping; the lease then lasts as long as it lasts.
+
+        Waits for nothing: a thread may hang in a call to a database that does not answer, and
+        what it still writes for an attempt that has ended changes nothing.
+        """
+        self._ended.set()
+
+    def _keep(self) -> None:
+        seen = JobStatus.RUNNING
+        while not self._ended.wait(min(_LOOK_EVERY_SECONDS, self._seconds / 6)):
             try:
-                began = time.monotonic()
-                if began - renewed >= duration.total_seconds() / 3:
-                    with self._context.database.write() as session:
-                        status = renew_lease(session, self._lease, duration)
-                    renewed = began
-                else:
-                    with self._context.database.read() as session:
-                        status = read_request(session, self._lease)
+                status = self._look()
             except LeaseLost:
-                return self._on_lost()
-            except SQLAlchemyError as error:
-                log.warning("the database does not answer: %s", error)
-                if time.monotonic() - renewed > duration.total_seconds():
-                    return self._on_lost()
+                return self._end(self._requests.tell_lost)
+            except Exception as error:
+                if not faults.is_fault(error):
+                    log.exception("%s cannot be kept", self._lease.job_id)
+                else:
+                    log.warning("the database does not answer: %s", error)
                 continue
             if status is not seen:
                 seen = status
-                self._on_request(status)
+                self._tell(status)
         return None
 
-    def finish(self) -> None:
-        """Stop keeping; the lease then lasts as long as it lasts."""
-        self._ended.set()
-        self.join()
+    def _look(self) -> JobStatus:
+        began = time.monotonic()
+        if began - self._leased_at < self._seconds / 3:
+            with self._context.database.read() as session:
+                return read_request(session, self._lease)
+        with self._context.database.write() as session:
+            status = renew_lease(session, self._lease, self._context.settings.lease)
+        self._leased_at = began
+        return status
+
+    def _tell(self, status: JobStatus) -> None:
+        if status is JobStatus.CANCELLING:
+            self._end(self._requests.ask_to_cancel)
+        elif status is JobStatus.PAUSING:
+            self._requests.pause.set()
+
+    def _watch_the_lease(self) -> None:
+        """Sleeps to the end of what is sure, again and again as it moves."""
+        while (left := self._leased_at + self._seconds * _SURE_SHARE - time.monotonic()) > 0:
+            if self._ended.wait(left):
+                return
+        if not self._ended.is_set():
+            log.warning("%s could not be kept: its training stops", self._lease.job_id)
+            self._end(self._requests.tell_lost)
+
+    def _end(self, tell: Callable[[], None]) -> None:
+        tell()
+        self._on_ending()

@@ -7,13 +7,16 @@ Over a ``multiprocessing`` connection, which keeps the bounds of messages and is
 from __future__ import annotations
 
 import json
-import queue
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
 from trainyard import jsonable
+
+MAX_WAITING_BYTES = 64 * 1024**2
+_HEADER_BYTES = 1024  # about what metrics and progress take
 
 
 @dataclass(frozen=True)
@@ -49,21 +52,50 @@ def receive(connection: Connection[Any, Any]) -> Message:
 
 
 class Sender(threading.Thread):
-    """Sends messages from a thread of its own, so that ``put`` never blocks."""
+    """Sends messages from a thread of its own, so that ``put`` does not block.
 
-    def __init__(self, connection: Connection[Any, Any]) -> None:
+    Unless the other side takes nothing for long, as in an outage of the database: with
+    ``max_waiting_bytes`` unsent, ``put`` waits, which holds the training back. One message more is
+    taken in, however large. Nothing is ever dropped.
+    """
+
+    def __init__(
+        self, connection: Connection[Any, Any], max_waiting_bytes: int = MAX_WAITING_BYTES
+    ) -> None:
         super().__init__(name="sender", daemon=True)
-        self._connection = connection
-        self._waiting: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._connection, self._max_waiting_bytes = connection, max_waiting_bytes
+        self._waiting: deque[Message | None] = deque()
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
 
     def put(self, message: Message) -> None:
-        self._waiting.put(message)
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting_bytes < self._max_waiting_bytes)
+            self._waiting_bytes += _size(message)
+            self._append(message)
 
     def run(self) -> None:
-        while (message := self._waiting.get()) is not None:
+        while (message := self._next()) is not None:
             send(self._connection, message)
+            with self._changed:
+                self._waiting_bytes -= _size(message)
+                self._changed.notify_all()
 
     def finish(self) -> None:
         """Wait until all that was put is sent."""
-        self._waiting.put(None)
+        with self._changed:
+            self._append(None)
         self.join()
+
+    def _append(self, message: Message | None) -> None:
+        self._waiting.append(message)
+        self._changed.notify_all()
+
+    def _next(self) -> Message | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            return self._waiting.popleft()
+
+
+def _size(message: Message) -> int:
+    return _HEADER_BYTES + sum(len(blob) for blob in message.blobs)

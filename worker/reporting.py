@@ -9,21 +9,26 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.events import NewEvent, append_events, log_event, metrics_event
 from trainyard.store.passports import record_passport
 from worker.context import WorkerContext
+from worker.patience import Patience
 
 _FLUSH_SECONDS = 0.5
 _MAX_WAITING = 500
+_WORTH_TELLING_SECONDS = 2.0
 _PROGRESS_SHARE = 0.01  # a progress event each time the attempt got 1 % older
 
 
 class Reporting:
     """The batch of one attempt. Used by the supervisor's thread alone."""
 
-    def __init__(self, context: WorkerContext, claim: ClaimedJob) -> None:
-        self._context, self._claim = context, claim
+    def __init__(self, context: WorkerContext, claim: ClaimedJob, patience: Patience) -> None:
+        self._context, self._claim, self._patience = context, claim, patience
+        self._batch = 0  # the number of the last one written
         self._events: list[NewEvent] = []
         self._summary: dict[str, float] = {}
         self._progress: dict[str, Any] | None = None
@@ -64,24 +69,35 @@ class Reporting:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits and wake the listeners.
+        """Write what waits and wake the listeners; as long as the database is away, wait.
+
+        The batch has a number, so that it is never told twice.
 
         Raises:
             LeaseLost: the job is somebody else's by now.
+            Refused: the database does not take it.
         """
         if not self._events and self._progress is None:
             return
-        with self._context.database.write() as session:
-            append_events(
-                session,
-                self._claim.lease,
-                self._claim.attempt,
-                self._events,
-                progress=self._progress,
-                summary=self._summary or None,
-            )
-            if self._passport is not None:
-                record_passport(session, self._claim.lease, self._claim.attempt, self._passport)
+        began = time.monotonic()
+        self._patience.write(self._write)
+        self._batch += 1
         self._events, self._progress, self._passport = [], None, None
         self._flushed = time.monotonic()
         self._context.waker.wake(self._claim.id)
+        if self._flushed - began > _WORTH_TELLING_SECONDS:
+            seconds = self._flushed - began
+            self.log("warning", f"The database took nothing for {seconds:.0f} s; nothing is lost.")
+
+    def _write(self, session: Session) -> None:
+        append_events(
+            session,
+            self._claim.lease,
+            self._claim.attempt,
+            self._events,
+            batch=self._batch + 1,
+            progress=self._progress,
+            summary=self._summary or None,
+        )
+        if self._passport is not None:
+            record_passport(session, self._claim.lease, self._claim.attempt, self._passport)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,12 +37,13 @@ def _until_nothing_waits(context: WorkerContext, next_one: Callable[[WorkerConte
 
 
 def _train_next(context: WorkerContext) -> bool:
+    leased_at = time.monotonic()
     with context.database.write() as session:
         claim = claims.claim_job(session, context.worker_id, context.host, context.settings.lease)
     if claim is None:
         return False
     log.info("%s: attempt %d begins", claim.id, claim.attempt)
-    run_job(context, claim)
+    run_job(context, claim, leased_at)
     return True
 
 

@@ -7,6 +7,7 @@ import threading
 
 from tests.store.samples import claim, queued_job, reload
 from trainyard.store import events
+from trainyard.store.claims import requeue_job
 from trainyard.store.database import Database
 from trainyard.store.metrics import metric_series, thin
 
@@ -30,6 +31,26 @@ def test_events_are_numbered_without_gaps_by_many_writers(database: Database) ->
         seqs = [event.seq for event in events.read_events(session, job.id)]
     assert seqs == list(range(1, 2 + 4 * 10 * 3 + 1))
     assert reload(database, job.id).last_seq == seqs[-1]
+
+
+def test_a_batch_whose_answer_was_lost_is_not_told_twice(database: Database) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    for batch, is_new in ((1, True), (1, False), (2, True), (1, False)):
+        line = [events.log_event("info", f"batch {batch}")]
+        with database.write() as session:
+            done = events.append_events(session, claimed.lease, 1, line, batch=batch)
+        assert done is is_new
+    with database.read() as session:
+        logs = [event.message for event in events.read_logs(session, job.id)]
+        assert logs == ["batch 1", "batch 2"]
+        assert [e.seq for e in events.read_events(session, job.id)] == [1, 2, 3, 4]
+    with database.write() as session:
+        requeue_job(session, claimed.lease)
+    again = claim(database)
+    with database.write() as session:
+        line = [events.log_event("info", "the next attempt counts anew")]
+        assert events.append_events(session, again.lease, 2, line, batch=1)
 
 
 def test_reading_goes_on_after_the_last_seen_event(database: Database) -> None:

@@ -47,7 +47,8 @@ def put_checkpoint(
 ) -> str:
     """Write a checkpoint and prune older ones; returns its id.
 
-    With ``blobs`` the bytes go there, else into the database.
+    With ``blobs`` the bytes go there, else into the database. A worker writes one at a time: what
+    it began before and could not complete is deleted, so that after a fault it may begin anew.
 
     Raises:
         LeaseLost: the job is somebody else's by now; nothing becomes visible.
@@ -72,6 +73,7 @@ def put_checkpoint(
         checkpoint.store_key = f"jobs/{lease.job_id}/checkpoints/{checkpoint.id}"
     with database.write() as session:
         lock_leased(session, lease)
+        drop_incomplete(session, lease.job_id)
         session.add(checkpoint)
     for part, data in parts.items():
         if blobs is not None:

@@ -55,6 +55,7 @@ def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> 
             reason=None,
             attempt=Job.attempt + 1,
             fence=Job.fence + 1,
+            num_batches=0,
             worker_id=worker_id,
             lease_expires_at=now() + lease,
             not_before=None,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, true, update
 from sqlalchemy.orm import Session
 
 from trainyard.jsonable import jsonable
@@ -47,19 +47,28 @@ def append_events(
     attempt: int,
     events: Sequence[NewEvent],
     *,
+    batch: int | None = None,
     progress: dict[str, Any] | None = None,
     summary: dict[str, Any] | None = None,
-) -> None:
+) -> bool:
     """Add a worker's events, and set the job's progress and summary with them.
+
+    ``batch`` counts the calls of an attempt from 1. One that went through before, though its
+    answer was lost, changes nothing: returns whether this was the first time. Without it, it is.
 
     Raises:
         LeaseLost: the lease is not current; nothing is written.
     """
     columns: dict[str, Any] = {"last_seq": Job.last_seq + len(events)}
+    columns |= {"num_batches": batch} if batch is not None else {}
     columns |= {"progress": progress} if progress is not None else {}
     columns |= {"summary": summary} if summary is not None else {}
-    last_seq = update_leased(session, lease, **columns)
+    is_new = true() if batch is None else Job.num_batches < batch
+    last_seq = update_leased(session, lease, is_new, **columns)
+    if last_seq is None:
+        return False
     _insert(session, lease.job_id, attempt, last_seq, events)
+    return True
 
 
 def add_events(session: Session, job: Job, events: Sequence[NewEvent]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from trainyard.errors import NotFound
@@ -52,17 +52,21 @@ def lock_leased(session: Session, lease: Lease) -> Job:
     return job
 
 
-def update_leased(session: Session, lease: Lease, **values: Any) -> int:
+def update_leased(
+    session: Session, lease: Lease, *conditions: ColumnElement[bool], **values: Any
+) -> int | None:
     """Change columns of the job in one statement; returns ``last_seq`` after it.
+
+    None where the lease is current, but one of the further conditions does not hold.
 
     Raises:
         LeaseLost: the lease is not current.
     """
-    statement = update(Job).where(_is_held(lease)).values(**values).returning(Job.last_seq)
-    statement = statement.execution_options(synchronize_session=False)
+    statement = update(Job).where(_is_held(lease), *conditions).values(**values)
+    statement = statement.returning(Job.last_seq).execution_options(synchronize_session=False)
     last_seq = session.scalar(statement)
     if last_seq is None:
-        raise LeaseLost(lease)
+        lock_leased(session, lease)
     return last_seq
 
 

@@ -157,6 +157,8 @@ class Job(Base):
     lease_expires_at: Mapped[datetime | None]
     not_before: Mapped[datetime | None]
     last_seq: Mapped[int] = mapped_column(BigInteger, default=0)  # of its events
+    # Of events that the current attempt has written, so that none is written twice.
+    num_batches: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     progress: Mapped[dict[str, Any]]
     summary: Mapped[dict[str, Any]]
