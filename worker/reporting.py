@@ -38,8 +38,14 @@ class Reporting:
         self._had_metrics = False
 
     def metrics(self, data: dict[str, Any]) -> None:
-        self._events.append(metrics_event(data["step"], data["epoch"], data["values"]))
-        self._summary |= data["values"]
+        values = data["values"]
+        self._summary |= values
+        if data["step"] == self._claim.start_step:
+            # Told by an attempt that died before the next checkpoint: once is enough.
+            values = {name: v for name, v in values.items() if name not in self._claim.told}
+        if not values:
+            return
+        self._events.append(metrics_event(data["step"], data["epoch"], values))
         if not self._had_metrics:
             self._had_metrics = True
             self.flush()

@@ -60,6 +60,7 @@ class ConnectionReporter:
             "epoch": file.epoch,
             "is_best": file.is_best,
             "metric_value": file.metric_value,
+            "for_resume": file.for_resume,
         }
         self._sender.put(Message("checkpoint", data, (file.weights, file.state)))
 

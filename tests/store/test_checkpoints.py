@@ -33,6 +33,7 @@ def put(
     metric: float | None = None,
     is_best: bool = False,
     keep: tuple[int, int] = (1, 1),
+    for_resume: bool = False,
     blobs: Blobs | None = None,
 ) -> str:
     return checkpoints.put_checkpoint(
@@ -47,6 +48,7 @@ def put(
         metric_value=metric,
         keep_last=keep[0],
         keep_best=keep[1],
+        for_resume=for_resume,
         blobs=blobs,
     )
 
@@ -72,6 +74,33 @@ def test_bytes_come_back_as_they_were(database: Database, blobs: Blobs, where: s
         assert read_part(session, checkpoint, "weights", blobs) == weights
         assert read_part(session, checkpoint, "state", blobs) == b"state"
     assert count(database, CheckpointChunk) == (5 if where == "database" else 0)
+
+
+def test_what_is_for_resuming_stays_until_the_next_and_counts_for_nothing(
+    database: Database,
+) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    for step in (2, 4):
+        put(database, claimed, step, keep=(2, 1))
+    for step in (5, 6):
+        put(database, claimed, step, keep=(2, 1), for_resume=True)
+        assert kept(database, job.id) == [(2, False, False), (4, False, False), (step, False, True)]
+    put(database, claimed, 8, keep=(2, 1))
+    assert kept(database, job.id) == [(4, False, False), (8, False, True)]
+
+
+def test_a_checkpoint_stays_what_it_was_when_it_is_written_again_for_resuming(
+    database: Database,
+) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    put(database, claimed, 4, metric=0.5, is_best=True)
+    put(database, claimed, 4, for_resume=True)
+    put(database, claimed, 6)
+    assert kept(database, job.id) == [(4, True, False), (6, False, True)]
+    with database.read() as session:
+        assert find_checkpoint(session, job.id, "best").metric_value == 0.5
 
 
 def test_newest_and_best_are_kept(database: Database) -> None:

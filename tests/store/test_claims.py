@@ -176,6 +176,22 @@ def store_checkpoint(database: Database, claimed: claims.ClaimedJob, step: int) 
     )
 
 
+def test_a_claim_knows_what_is_told_already_of_the_step_it_goes_on_from(
+    database: Database,
+) -> None:
+    queued_job(database)
+    claimed = claim(database)
+    assert (claimed.start_step, claimed.told) == (0, frozenset())
+    store_checkpoint(database, claimed, step=4)
+    told = [(4, {"train/loss": 1.0}), (4, {"test/loss": 2.0}), (5, {"train/loss": 0.5})]
+    with database.write() as session:
+        metrics = [events.metrics_event(step, 1, values) for step, values in told]
+        events.append_events(session, claimed.lease, claimed.attempt, metrics)
+        claims.requeue_job(session, claimed.lease)
+    again = claim(database)
+    assert (again.start_step, again.told) == (4, {"train/loss", "test/loss"})
+
+
 def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> None:
     queued_job(database)
     claimed = claim(database)

@@ -6,16 +6,30 @@ import dataclasses
 import hashlib
 import json
 import math
+import threading
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load
 
-from tests.training.support import CLASSES, RICH_LAYERS, job, made_split, made_splits, run
+from tests.training.support import (
+    CLASSES,
+    RICH_LAYERS,
+    Remember,
+    graph_of,
+    job,
+    made_split,
+    made_splits,
+    run,
+    statistics_of,
+)
 from worker.training import device as devices
 from worker.training.checkpoint import unpack_state
-from worker.training.protocol import Split
+from worker.training.loop import train
+from worker.training.protocol import CheckpointFile, Split
+
+STANDING = {"type": "sgd", "lr": 1e-9}  # learns nothing
 
 
 def digest(data: bytes) -> str:
@@ -222,6 +236,68 @@ def test_checkpoints_come_every_so_many_epochs_for_a_new_best_and_at_the_end():
     assert [(c.epoch, c.is_best) for c in reporter.checkpoints] == [
         (1, True), (3, False), (6, False), (7, False),
     ]  # fmt: skip
+
+
+def test_checkpoints_by_steps_fall_inside_epochs_and_after_the_validation_at_their_end():
+    # 5 steps an epoch; the rate makes no epoch but the first the best.
+    spec = job(epochs=3, checkpoints={"every_epochs": 3, "every_steps": 2}, optimizer=STANDING)
+    _, reporter = run(spec)
+    assert [(c.step, c.epoch, c.is_best, c.for_resume) for c in reporter.checkpoints] == [
+        (2, 1, False, False), (4, 1, False, False), (5, 1, True, False), (6, 2, False, False),
+        (8, 2, False, False), (10, 2, False, False), (12, 3, False, False), (14, 3, False, False),
+        (15, 3, False, False),
+    ]  # fmt: skip
+
+
+def test_checkpoints_by_the_clock_change_no_number_and_no_other_checkpoint():
+    quick = {"every_epochs": 2, "every_steps": 3, "every_seconds": 1e-9}
+    clocked, often = run(rich_job(checkpoints=quick))
+    unclocked, seldom = run(rich_job(checkpoints=quick | {"every_seconds": None}))
+    assert any(file.for_resume for file in often.checkpoints)
+    assert not any(file.for_resume for file in seldom.checkpoints)
+    assert often.told == seldom.told
+    assert (clocked.summary, clocked.report) == (unclocked.summary, unclocked.report)
+    lasting = [file for file in often.checkpoints if not file.for_resume]
+    assert [(f.step, f.is_best, digest(f.weights)) for f in lasting] == [
+        (f.step, f.is_best, digest(f.weights)) for f in seldom.checkpoints
+    ]
+
+
+class Slow(Remember):
+    """Takes a checkpoint inside an epoch only once the training has gone on to the next step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone_on = {step: threading.Event() for step in range(1, 6)}
+
+    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
+        super().metrics(step, epoch, values)
+        self.gone_on[step].set()
+
+    def checkpoint(self, file: CheckpointFile) -> None:
+        if file.step < 5:
+            assert self.gone_on[file.step + 1].wait(60), "training waits for its checkpoint"
+        super().checkpoint(file)
+
+
+def test_a_checkpoint_is_of_its_step_however_far_the_training_has_gone_on():
+    spec = rich_job(checkpoints={"every_steps": 2}, epochs=1, report_every_steps=1)
+    slow, splits = Slow(), made_splits()
+    statistics = statistics_of(splits["train"])
+    train(spec, graph_of(spec), splits, statistics, CLASSES, slow, slow, device="cpu")
+    assert [file.step for file in slow.checkpoints] == [2, 4, 5]
+    for file in slow.checkpoints[:-1]:
+        _, stopped = run(spec, stop_at_step=file.step)
+        assert stopped.checkpoints[-1].step == file.step
+        assert digest(file.weights) == digest(stopped.checkpoints[-1].weights)
+
+
+def test_a_job_stopped_where_it_was_resumed_writes_nothing_new():
+    _, before = run(job(), stop_at_step=3)
+    last = before.checkpoints[-1]
+    outcome, after = run(job(), stop_at_step=0, resume=(last.weights, last.state))
+    assert outcome.kind == "interrupted"
+    assert after.checkpoints == []
 
 
 def test_time_limit_ends_with_its_reason():

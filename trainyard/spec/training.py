@@ -63,6 +63,11 @@ class Checkpoints(_Part):
 
     every_epochs: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Epochs between two checkpoints; a new best and the last epoch are always written."""
+    every_steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """Optimizer steps between two checkpoints inside the epochs; absent: none there."""
+    every_seconds: Annotated[float, Field(gt=0.0, le=86_400.0)] | None = 60.0
+    """Seconds of training between two checkpoints to resume from. One that only the clock asked
+    for is replaced by the next, and counts for neither ``keep_last`` nor ``keep_best``."""
     keep_last: Annotated[int, Field(ge=1, le=1000)] = 1
     """How many of the newest are kept."""
     keep_best: Annotated[int, Field(ge=1, le=1000)] = 1

@@ -43,12 +43,15 @@ def put_checkpoint(
     metric_value: float | None,
     keep_last: int,
     keep_best: int,
+    for_resume: bool = False,
     blobs: Blobs | None = None,
 ) -> str:
     """Write a checkpoint and prune older ones; returns its id.
 
-    With ``blobs`` the bytes go there, else into the database. A worker writes one at a time: what
-    it began before and could not complete is deleted, so that after a fault it may begin anew.
+    One ``for_resume`` is kept until the next is complete, beside those that ``keep_last`` and
+    ``keep_best`` keep: when it came is chance, and what stays at the end must not be. With
+    ``blobs`` the bytes go there, else into the database. A worker writes one at a time: what it
+    began before and could not complete is deleted, so that after a fault it may begin anew.
 
     Raises:
         LeaseLost: the job is somebody else's by now; nothing becomes visible.
@@ -67,6 +70,7 @@ def put_checkpoint(
         metric_value=metric_value,
         is_best=False,
         is_last=False,
+        for_resume=for_resume,
         complete=False,
     )
     if blobs is not None:
@@ -107,8 +111,10 @@ def _complete(session: Session, checkpoint: Checkpoint, is_best: bool) -> None:
     quietly = {"synchronize_session": False}
     # Written again at the same step, as after a resume: the new one takes the old one's place.
     again = same_job & (Checkpoint.step == checkpoint.step) & Checkpoint.complete
-    is_best = is_best or bool(session.scalar(select(Checkpoint.is_best).where(again)))
+    for_resume, metric_value = checkpoint.for_resume, checkpoint.metric_value
     for old in session.scalars(select(Checkpoint).where(again)).all():
+        is_best, for_resume = is_best or old.is_best, for_resume and old.for_resume
+        metric_value = old.metric_value if metric_value is None else metric_value
         _delete(session, old)
     session.execute(
         update(Checkpoint).where(same_job).values(is_last=False), None, execution_options=quietly
@@ -121,7 +127,15 @@ def _complete(session: Session, checkpoint: Checkpoint, is_best: bool) -> None:
         )
     this = update(Checkpoint).where(Checkpoint.id == checkpoint.id)
     session.execute(
-        this.values(complete=True, is_last=True, is_best=is_best), None, execution_options=quietly
+        this.values(
+            complete=True,
+            is_last=True,
+            is_best=is_best,
+            for_resume=for_resume,
+            metric_value=metric_value,
+        ),
+        None,
+        execution_options=quietly,
     )
 
 
@@ -129,7 +143,8 @@ def _prune(session: Session, job_id: str, keep_last: int, keep_best: int) -> Non
     """Keep the newest ``keep_last`` and the ``keep_best`` whose metric is nearest to the best."""
     query = select(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.complete)
     found = session.scalars(query.order_by(Checkpoint.step.desc())).all()
-    keep = {c.id for c in found[:keep_last]} | {c.id for c in found if c.is_last or c.is_best}
+    newest = [c.id for c in found if not c.for_resume][:keep_last]
+    keep = {*newest, *(c.id for c in found if c.is_last or c.is_best)}
     best = next((c.metric_value for c in found if c.is_best), None)
     if best is not None:
         # The best is an extreme, so the nearest to it are the next best, whichever way is up.

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from trainyard.jsonable import jsonable
 from trainyard.retries import DEFAULT_RETRIES, LONGEST_DELAY, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
-from trainyard.store.events import NewEvent, add_events
+from trainyard.store.events import NewEvent, add_events, metrics_at
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
 from trainyard.store.states import Reason, change_status, reason
 from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, Worker, now
@@ -30,6 +30,8 @@ class ClaimedJob:
     dataset_id: str
     manifest: dict[str, Any]
     checkpoint_id: str | None  # where to go on from
+    start_step: int  # the step of that
+    told: frozenset[str]  # the metrics that are known of that step already
 
     @property
     def id(self) -> str:
@@ -102,6 +104,8 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         dataset_id=dataset.id,
         manifest=dataset.manifest or {},
         checkpoint_id=last.id if last else None,
+        start_step=step,
+        told=metrics_at(session, job.id, step),
     )
 
 

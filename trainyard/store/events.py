@@ -115,6 +115,16 @@ def read_events(
     return session.scalars(query.order_by(Event.seq).limit(limit)).all()
 
 
+def metrics_at(session: Session, job_id: str, step: int) -> frozenset[str]:
+    """The names of the metrics that have been told of this very step."""
+    of_step = (Event.job_id == job_id) & (Event.kind == "metrics") & (Event.step == step)
+    return frozenset(
+        name
+        for data in session.scalars(select(Event.data).where(of_step))
+        for name in data["values"]
+    )
+
+
 def read_logs(
     session: Session,
     job_id: str,

@@ -240,6 +240,7 @@ class Checkpoint(Base):
     store_key: Mapped[str | None] = mapped_column(Text)  # bytes in the store, not in chunks
     is_best: Mapped[bool] = mapped_column(server_default=false())
     is_last: Mapped[bool] = mapped_column(server_default=false())
+    for_resume: Mapped[bool] = mapped_column(server_default=false())  # gone with the next one
     complete: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(default=now)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from worker.training.checkpoint import Tensors
+from worker.training.device import Tensors
 
 
 class Average:

@@ -16,11 +16,11 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from worker.training.device import generator_states, set_generator_states
-
-Tensors = dict[str, Tensor]
+from worker.training.device import Tensors, generator_states, set_generator_states
 
 _IN_WORK = "in_work."
+_BEST = "best."
+_GENERATOR = "generator."
 
 
 def pack_weights(network: nn.Module, *, step: int) -> bytes:
@@ -40,13 +40,22 @@ def unpack_weights(network: nn.Module, weights: bytes) -> None:
 
 def pack_weights_in_work(network: nn.Module) -> Tensors:
     """The weights that training goes on with, where those to infer with are others."""
-    return {f"{_IN_WORK}{name}": tensor for name, tensor in network.state_dict().items()}
+    return _prefixed(_IN_WORK, network.state_dict())
 
 
 def unpack_weights_in_work(network: nn.Module, tensors: Tensors) -> None:
     """Undoes ``pack_weights_in_work``."""
-    own = {k.removeprefix(_IN_WORK): v for k, v in tensors.items() if k.startswith(_IN_WORK)}
-    network.load_state_dict(own)
+    network.load_state_dict(_without_prefix(_IN_WORK, tensors))
+
+
+def pack_best(weights: Tensors) -> Tensors:
+    """The best weights so far, to travel with the state of a later step."""
+    return _prefixed(_BEST, weights)
+
+
+def unpack_best(tensors: Tensors) -> Tensors:
+    """Undoes ``pack_best``."""
+    return _without_prefix(_BEST, tensors)
 
 
 def pack_state(tensors: Tensors, document: dict[str, Any]) -> bytes:
@@ -83,38 +92,42 @@ def unpack_optimizer(optimizer: Optimizer, tensors: Tensors) -> None:
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def pack_generators(device: torch.device) -> tuple[Tensors, dict[str, Any]]:
-    """The state of every generator: torch's as tensors, Python's and numpy's as JSON."""
+def host_generators() -> dict[str, Any]:
+    """The state of Python's and numpy's generators, as JSON."""
     version, numbers, gauss = random.getstate()
     legacy = np.random.get_state(legacy=False)
     assert isinstance(legacy, dict)
     inner = legacy["state"]
-    document = {
-        "python": [version, list(numbers), gauss],
-        "numpy": {
-            **legacy,
-            "state": {"key": inner["key"].tolist(), "pos": int(inner["pos"])},
-        },
-    }
-    tensors = {f"generator.{name}": value for name, value in generator_states(device).items()}
-    return tensors, document
+    key = {"key": inner["key"].tolist(), "pos": int(inner["pos"])}
+    return {"python": [version, list(numbers), gauss], "numpy": {**legacy, "state": key}}
 
 
-def unpack_generators(tensors: Tensors, document: dict[str, Any], device: torch.device) -> None:
-    """Undoes ``pack_generators``."""
+def set_host_generators(document: dict[str, Any]) -> None:
+    """Undoes ``host_generators``."""
     version, numbers, gauss = document["python"]
     random.setstate((version, tuple(numbers), gauss))
     legacy = document["numpy"]
     key = np.array(legacy["state"]["key"], dtype=np.uint32)
     np.random.set_state({**legacy, "state": {**legacy["state"], "key": key}})
-    prefix = "generator."
-    states = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-    set_generator_states(states, device)
 
 
-def bytes_tensor(data: bytes) -> Tensor:
-    """Bytes as a tensor of uint8, to travel inside a state file."""
-    return torch.from_numpy(np.frombuffer(bytearray(data), dtype=np.uint8))
+def pack_generators(device: torch.device) -> Tensors:
+    """The state of torch's generators."""
+    return _prefixed(_GENERATOR, generator_states(device))
+
+
+def unpack_generators(tensors: Tensors, device: torch.device) -> None:
+    """Undoes ``pack_generators``."""
+    set_generator_states(_without_prefix(_GENERATOR, tensors), device)
+
+
+def _prefixed(prefix: str, tensors: Tensors) -> Tensors:
+    return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
+
+
+def _without_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    """Those that bear the prefix, by their own names."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _plain(tensors: Tensors) -> Tensors:

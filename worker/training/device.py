@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -17,6 +18,8 @@ import torch
 import torch._dynamo
 
 from trainyard.spec.training import Precision
+
+Tensors = dict[str, torch.Tensor]
 
 # CPU features with which bfloat16 runs in hardware, by the names of torch.cpu.get_capabilities.
 _CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16")
@@ -96,6 +99,23 @@ def set_generator_states(states: dict[str, torch.Tensor], device: torch.device) 
     torch.set_rng_state(states["cpu"])
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"], device)
+
+
+def to_host(tensors: Tensors, device: torch.device) -> tuple[Tensors, Callable[[], None]]:
+    """Copies of tensors as they are now, and a function that waits until they have arrived.
+
+    From a GPU they come through pinned memory while the host goes on: in the order of the
+    device's stream, so that a later step cannot change what is copied.
+    """
+    copies = {
+        name: tensor.detach().to("cpu", non_blocking=True, copy=True)
+        for name, tensor in tensors.items()
+    }
+    if device.type != "cuda":
+        return copies, lambda: None
+    arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    arrival.record(torch.cuda.current_stream(device))
+    return copies, arrival.synchronize
 
 
 def resident_bytes(device: torch.device) -> int:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from worker.training.checkpoint import unpack_weights
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.protocol import Outcome, Stop
@@ -30,11 +29,12 @@ def finish(
     """Tests the best weights, in float32 as an exported model computes, and exports them.
 
     The report is about ``test``, without one about ``val``, else about ``train``. The checkpoint
-    of the last step stands already, so an interruption here needs no other.
+    of the last step is with the reporter by then, so an interruption here needs no other.
     """
     position = run.position
+    teller.writer.wait()
     if run.best_weights is not None:
-        unpack_weights(run.network, run.best_weights)
+        run.network.load_state_dict(run.best_weights)
     run.average = None  # it is what the best weights are
     run.dtype = torch.float32
     split = next((name for name in ("test", "val") if name in held_out), "train")

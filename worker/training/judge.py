@@ -12,7 +12,8 @@ def close_epoch(
 ) -> tuple[bool, bool]:
     """Moves ``position`` to the next epoch; whether this one is the best, and is to be kept.
 
-    A checkpoint is due every ``every_epochs``, for a new best and at the end.
+    A checkpoint is due every ``every_epochs``, where ``every_steps`` falls on this step, for a new
+    best and at the end.
     """
     metric = training.monitored(has_val=has_val)
     value = values[metric]
@@ -28,7 +29,14 @@ def close_epoch(
     position.step_in_epoch = 0
     position.epoch_totals = Totals()
     is_last = epoch == training.epochs or position.stopped_early
-    return is_best, is_best or is_last or epoch % training.checkpoints.every_epochs == 0
+    is_due = epoch % training.checkpoints.every_epochs == 0
+    return is_best, is_best or is_last or is_due or is_step_due(position, training)
+
+
+def is_step_due(position: Position, training: TrainingSpec) -> bool:
+    """Whether ``every_steps`` asks for a checkpoint after the last step."""
+    every = training.checkpoints.every_steps
+    return every is not None and position.step % every == 0
 
 
 def _is_better(value: float, than: float, by: float = 0.0, *, lower: bool) -> bool:

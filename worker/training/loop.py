@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from trainyard.spec.job import JobSpec
 from trainyard.spec.preprocess import Statistics
 from worker.training import device as devices
-from worker.training import endings
+from worker.training import endings, judge
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.finish import finish
 from worker.training.initial import begin_with
-from worker.training.judge import close_epoch
 from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Outcome, Reporter, Split, Stop
 from worker.training.run import Run
+from worker.training.snapshot import Writer
 from worker.training.teller import Teller
 
 if TYPE_CHECKING:
@@ -50,24 +50,25 @@ def train(
     chosen = devices.choose_device(device)
     try:
         devices.make_repeatable(training.seed, deterministic=training.deterministic)
-        run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
-        if resume is not None:
-            run.restore(*resume)
-        teller = Teller(run, reporter)
-        if initial is not None and resume is None:
-            fit = begin_with(run.network, initial, training.init_map)
-            run.weights_changed()
-            teller.tell_fit(fit)
-            if training.init_strict and not fit.is_whole:
-                return endings.initial_weights(fit)
-        teller.tell_start(resumed=resume is not None)
-        held_out = {
-            name: Samples(split, chosen, devices.resident_bytes(chosen))
-            for name, split in splits.items()
-            if name != "train"
-        }
-        ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
-        return ended_early or finish(run, graph, held_out, class_names, teller, stop)
+        with Writer(reporter) as writer:
+            run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
+            if resume is not None:
+                run.restore(*resume)
+            teller = Teller(run, reporter, writer, resumed=resume is not None)
+            if initial is not None and resume is None:
+                fit = begin_with(run.network, initial, training.init_map)
+                run.weights_changed()
+                teller.tell_fit(fit)
+                if training.init_strict and not fit.is_whole:
+                    return endings.initial_weights(fit)
+            teller.tell_start(resumed=resume is not None)
+            held_out = {
+                name: Samples(split, chosen, devices.resident_bytes(chosen))
+                for name, split in splits.items()
+                if name != "train"
+            }
+            ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
+            return ended_early or finish(run, graph, held_out, class_names, teller, stop)
     except (RuntimeError, MemoryError) as error:
         if not devices.is_out_of_memory(error):
             raise
@@ -84,11 +85,18 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
             if teller.is_over(training.time_limit_seconds):
                 return endings.time_limit(training, position.step, run.num_steps)
             run.step()
+            # That of an epoch's last step follows its validation.
+            is_inside = position.step_in_epoch < run.steps_per_epoch
+            is_step_due = is_inside and judge.is_step_due(position, training)
+            is_kept = is_step_due or (is_inside and teller.is_time_for_checkpoint)
+            is_looked_at = run.is_report_due or is_kept
+            # Only here does the host wait for the device.
+            if is_looked_at and (step := run.first_diverged_step()) is not None:
+                return endings.diverged(training, f"the loss of step {step}")
             if run.is_report_due:
-                # Only here does the host wait for the device.
-                if (step := run.first_diverged_step()) is not None:
-                    return endings.diverged(training, f"the loss of step {step}")
                 teller.tell_step()
+            if is_kept:
+                teller.tell_checkpoint(for_resume=not is_step_due)
 
         values = run.epoch_means()
         if run.nearest_mean is not None and not fit_means(run, stop):
@@ -104,9 +112,9 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
             values |= on_val
             teller.leave_out_time()
 
-        is_best, is_due = close_epoch(position, training, values, has_val=val is not None)
-        if is_due:
-            teller.tell_checkpoint(is_best=is_best)
+        is_best, is_due = judge.close_epoch(position, training, values, has_val=val is not None)
+        if is_due or teller.is_time_for_checkpoint:
+            teller.tell_checkpoint(is_best=is_best, for_resume=not is_due)
     if position.stopped_early:
         teller.log(f"Stopped early after epoch {position.epoch - 1}: no better for a while.")
     return None
@@ -116,5 +124,5 @@ def _interrupt(run: Run, teller: Teller) -> Outcome:
     """Asked to stop: a checkpoint of this very step, unless the training has diverged by now."""
     if (step := run.first_diverged_step()) is not None:
         return endings.diverged(run.training, f"the loss of step {step}")
-    teller.tell_checkpoint(is_best=False)
+    teller.tell_checkpoint(for_resume=True)
     return Outcome("interrupted", summary=dict(run.position.latest))

@@ -35,6 +35,11 @@ class Position:
     window_sizes: list[int] = field(default_factory=list)  # samples of each step since the report
     latest: dict[str, float] = field(default_factory=dict)  # newest value of each metric
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Equal for two moments of a training only where it stands at the same in both."""
+        return self.epoch, self.step_in_epoch
+
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Position:
         """Undoes ``asdict``."""

@@ -2,7 +2,8 @@
 
 The engine knows nothing of databases, queues or processes. It is handed a ``Reporter`` to tell
 what happens and a ``Stop`` to be told to end early. Both are called on the training thread, so
-they must not block: the process around the engine ships their messages off that thread.
+they must not block: the process around the engine ships their messages off that thread. Only
+``Reporter.checkpoint`` is called aside, and may take until the checkpoint is on its way.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class CheckpointFile:
 
     ``weights`` suffices to infer; ``state`` (optimizer, schedule, generators, sampler position,
     early stopping, counters) makes training go on exactly. Neither holds pickled data.
+    ``for_resume``: the clock or an interruption asked for it, not the spec's rhythm, so another
+    run of the same job would not have it.
     """
 
     step: int
@@ -40,6 +43,7 @@ class CheckpointFile:
     state: bytes
     is_best: bool
     metric_value: float | None
+    for_resume: bool = False
 
 
 @dataclass

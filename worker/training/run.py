@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import load
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
@@ -23,12 +24,14 @@ from worker.training.augment import augmenter
 from worker.training.averaging import Average
 from worker.training.build import build
 from worker.training.data import Preprocessing, Samples, epoch_order
+from worker.training.device import Tensors
 from worker.training.groups import freeze, parameter_groups
 from worker.training.metrics import Accumulator
 from worker.training.mixing import mixed
 from worker.training.nearest_mean import add_nearest_mean
 from worker.training.position import Position
-from worker.training.protocol import CheckpointFile, Split
+from worker.training.protocol import Split
+from worker.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from trainyard.spec.graph import Graph
@@ -82,7 +85,7 @@ class Run:
         capacity = min(self.interval, self.steps_per_epoch)
         self.window = Accumulator(training.means("train"), capacity, device)
         self.position = Position()
-        self.best_weights: bytes | None = None
+        self.best_weights: Tensors | None = None  # on the host
         self.gradient_norm: Tensor | None = None
         self._order_epoch = 0
 
@@ -201,40 +204,46 @@ class Run:
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def checkpoint(self, *, is_best: bool = False) -> CheckpointFile:
+    def snapshot(self, *, is_best: bool = False, for_resume: bool = False) -> Snapshot:
         """Everything of now; ``is_best`` also keeps the weights for the end."""
         position = self.position
-        weights = checkpoint.pack_tensors(self._inferring(), step=position.step)
+        document = {
+            "position": asdict(position) | {"window_sizes": list(self.window.sizes)},
+            "generators": checkpoint.host_generators(),
+            "scaler": self.scaler.state_dict(),
+            "best_is_here": is_best,
+        }
+        weights, _ = devices.to_host(self._inferring(), self.device)
+        state, arrive = devices.to_host(self._state(), self.device)
+        earlier_best = None if is_best else self.best_weights
         if is_best:
             self.best_weights = weights
-        value = position.best.value if is_best and position.best else None
-        epoch = position.epoch if position.step_in_epoch else position.epoch - 1
-        state = self._state(best_is_here=is_best)
-        return CheckpointFile(position.step, epoch, weights, state, is_best, value)
+        return Snapshot(
+            step=position.step,
+            epoch=position.epoch if position.step_in_epoch else position.epoch - 1,
+            weights=weights,
+            state=state,
+            document=document,
+            best=earlier_best,
+            is_best=is_best,
+            metric_value=position.best.value if is_best and position.best else None,
+            for_resume=for_resume,
+            arrive=arrive,
+        )
 
-    def _inferring(self) -> dict[str, Tensor]:
+    def _inferring(self) -> Tensors:
         """The weights to infer with: the mean ones where there are such."""
         return self.average.mean if self.average else self.network.state_dict()
 
-    def _state(self, *, best_is_here: bool) -> bytes:
-        generators, generator_document = checkpoint.pack_generators(self.device)
-        self.position.window_sizes = list(self.window.sizes)
-        tensors = {
+    def _state(self) -> Tensors:
+        """Every tensor that the rest of the training depends on, but those to infer with."""
+        return {
             **checkpoint.pack_optimizer(self.optimizer),
-            **generators,
+            **checkpoint.pack_generators(self.device),
             **(checkpoint.pack_weights_in_work(self.network) if self.average else {}),
             "window.losses": self.window.losses,
             "window.sums": self.window.sums,
         }
-        if self.best_weights is not None and not best_is_here:
-            tensors["best"] = checkpoint.bytes_tensor(self.best_weights)
-        document = {
-            "position": asdict(self.position),
-            "generators": generator_document,
-            "scaler": self.scaler.state_dict(),
-            "best_is_here": best_is_here,
-        }
-        return checkpoint.pack_state(tensors, document)
 
     def restore(self, weights: bytes, state: bytes) -> None:
         """Goes on from a checkpoint of the same spec and data, exactly."""
@@ -244,13 +253,12 @@ class Run:
             self.weights_changed()
             checkpoint.unpack_weights_in_work(self.network, tensors)
         checkpoint.unpack_optimizer(self.optimizer, tensors)
-        checkpoint.unpack_generators(tensors, document["generators"], self.device)
+        checkpoint.set_host_generators(document["generators"])
+        checkpoint.unpack_generators(tensors, self.device)
         self.scaler.load_state_dict(document["scaler"])
         self.window.losses.copy_(tensors["window.losses"])
         self.window.sums.copy_(tensors["window.sums"])
         self.position = Position.from_json(document["position"])
         self.window.sizes = list(self.position.window_sizes)
-        if document["best_is_here"]:
-            self.best_weights = weights
-        elif "best" in tensors:
-            self.best_weights = tensors["best"].numpy().tobytes()
+        best = load(weights) if document["best_is_here"] else checkpoint.unpack_best(tensors)
+        self.best_weights = best or None

@@ -10,16 +10,19 @@ from worker.training import device as devices
 from worker.training.initial import Fit
 from worker.training.protocol import Level, Progress, Reporter
 from worker.training.run import Run
+from worker.training.snapshot import Writer
 
 
 class Teller:
     """Holds the clock of one training."""
 
-    def __init__(self, run: Run, reporter: Reporter) -> None:
+    def __init__(self, run: Run, reporter: Reporter, writer: Writer, *, resumed: bool) -> None:
         self.run = run
         self.reporter = reporter
+        self.writer = writer
         self._started = time.monotonic() - run.position.elapsed_seconds
-        self._reported = time.monotonic()
+        self._reported = self._kept = time.monotonic()
+        self._kept_place = run.position.place if resumed else None
         self._samples, self._seconds = 0, 0.0
         self._rate: float | None = None  # samples per second, since the last report
 
@@ -97,8 +100,19 @@ class Teller:
         position.latest.update(values)
         self.reporter.metrics(position.step, min(position.epoch, self.run.training.epochs), values)
 
-    def tell_checkpoint(self, *, is_best: bool) -> None:
-        """A checkpoint of now."""
-        self.run.position.elapsed_seconds = time.monotonic() - self._started
-        self.reporter.checkpoint(self.run.checkpoint(is_best=is_best))
+    @property
+    def is_time_for_checkpoint(self) -> bool:
+        """Whether ``every_seconds`` are over since the last one, and that one has been written."""
+        seconds = self.run.training.checkpoints.every_seconds
+        is_over = seconds is not None and time.monotonic() - self._kept >= seconds
+        return is_over and not self.writer.is_busy
+
+    def tell_checkpoint(self, *, is_best: bool = False, for_resume: bool = False) -> None:
+        """A checkpoint of now, unless there is one: copied here, written aside."""
+        place = self.run.position.place
+        if for_resume and place == self._kept_place:
+            return
+        self._kept, self._kept_place = time.monotonic(), place
+        self.run.position.elapsed_seconds = self._kept - self._started
+        self.writer.write(self.run.snapshot(is_best=is_best, for_resume=for_resume))
         self.leave_out_time()
