@@ -13,12 +13,20 @@ from typing import Any
 import torch
 
 from trainyard.errors import TrainyardError
+from trainyard.plugins import load_plugins
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_check
 from worker.messages import Message, receive, send
-from worker.training.trial import try_definitions
+from worker.training.trial import Finding, try_definitions
+
+load_plugins()  # here, so that the fork server has done it for every trial
 
 _MAX_DATA_BYTES = 4 * 1024**3
+_TOO_LARGE = Finding(
+    "warning",
+    "/definitions",
+    "the definitions were not tried: one step with two samples needs more than 4 GiB of memory",
+)
 
 
 def main(connection: Connection[Any, Any]) -> None:
@@ -44,6 +52,11 @@ def _try(data: dict[str, Any]) -> list[dict[str, str]] | None:
             takes=spec.training.loss.takes,
         )
         return [finding.as_dict() for finding in try_definitions(spec, graph)]
-    except (TrainyardError, MemoryError, RuntimeError):
+    except (TrainyardError, MemoryError, RuntimeError) as error:
         traceback.print_exc()
-        return None
+        return [_TOO_LARGE.as_dict()] if _is_of_memory(error) else None
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Torch's allocator tells of it by a RuntimeError on the CPU."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)

@@ -27,6 +27,7 @@ from api.specs.schemas import JobRequest
 from api.specs.trying import has_definitions, tried
 from trainyard import jsonable
 from trainyard.spec.check import check
+from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.job import JobSpec, parse_job
 from trainyard.status import JobStatus
 from trainyard.store import idempotency, jobs, listing
@@ -55,7 +56,7 @@ def create_job(
     spec = read_spec(context, caller.owner_id, body.root, parse_job)
     if has_definitions(spec):
         with context.database.read() as session:
-            facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
+            facts = _checked(session, context, caller, spec)
         tried(context, spec, facts)
 
     def make(session: Session) -> str:
@@ -73,12 +74,23 @@ def create_job(
 def _make_job(
     session: Session, context: Context, caller: Identity, spec: JobSpec, body: dict[str, Any]
 ) -> str:
+    _checked(session, context, caller, spec)
     dataset = named_dataset(session, caller.owner_id, spec.dataset)
-    initial = initial_of(session, context, caller.owner_id, spec)
-    check(spec, facts_of(dataset), limits_of(context.settings), initial=initial)
     refuse_too_many(session, context, caller.owner_id)
     written = {key: value for key, value in body.items() if key in jobs.WRITTEN}
     return jobs.create_job(session, caller.owner_id, dataset, spec, written).id
+
+
+def _checked(session: Session, context: Context, caller: Identity, spec: JobSpec) -> DatasetFacts:
+    """What is known of the spec's dataset, on which the spec is sound.
+
+    Raises:
+        InvalidInput: with every mistake.
+    """
+    facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
+    initial = initial_of(session, context, caller.owner_id, spec)
+    check(spec, facts, limits_of(context.settings), initial=initial)
+    return facts
 
 
 @router.get("")

@@ -8,7 +8,7 @@ from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.job import JobSpec, invalid_spec
 
 NOT_TRIED = (
-    "no worker answered in time, so the definitions were not tried: their gradients are not "
+    "the definitions were not tried, since no worker did so within 5 s: their gradients are not "
     "checked, nor whether they stay finite"
 )
 

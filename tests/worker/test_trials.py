@@ -9,6 +9,8 @@ from tests.support.servers import wait_for
 from tests.worker.harness import Yard
 from trainyard.trials import Trials
 
+LARGE = "pad(x, [8000, 8000, 8000, 8000])"  # 1 GiB a sample
+
 
 def question(forward: str, backward: str | None = None) -> dict[str, Any]:
     layers = [{"type": "own"}, {"type": "flatten"}, {"type": "linear", "out_features": 3}]
@@ -28,6 +30,9 @@ def test_a_worker_answers_within_five_seconds(yard: Yard) -> None:
     assert (found["kind"], found["path"]) == ("warning", "/definitions/layers/own/backward")
     (found,) = trials.ask(yard.doorbell, question("sqrt(x)")) or []
     assert found["kind"] == "error"
+    (found,) = trials.ask(yard.doorbell, question(f"x * mean({LARGE})")) or []
+    assert (found["kind"], found["path"]) == ("warning", "/definitions")
+    assert "4 GiB" in found["message"]
     trials.close()
     assert worker.stop() == 0
 

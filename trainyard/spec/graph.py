@@ -13,6 +13,7 @@ from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.expansion import expand
 from trainyard.spec.fields import COUNT, PLACEHOLDERS
 from trainyard.spec.graph_mistakes import embedding_mistakes, output_mistakes, shape_mistake
+from trainyard.spec.language.limits import MAX_PARTS
 from trainyard.spec.layers import Layer
 from trainyard.spec.losses.base import Takes
 from trainyard.spec.model import INPUT, ModelSpec
@@ -106,6 +107,10 @@ def examine(
     """
     wiring = wire(expansion.parts)
     wires, last = wiring.wires, wiring.output
+    num_parts = sum(step.layer.num_parts for step in wires)
+    if num_parts > MAX_PARTS:
+        message = f"the layers' definitions come to {num_parts} parts, each use counted"
+        return None, [Mistake("/definitions", message, f"at most {MAX_PARTS}", str(num_parts))]
     walk = _Walk(input_shape, num_classes)
     for step in wires:
         walk.take(step)

@@ -216,6 +216,10 @@ BOMBS = [
     "unfold(pad(x, [500, 500, 500, 500]), 500)",
     "conv2d(x, w, padding=1000000)",
     "conv2d(x, w, padding=10 ** 12)",
+    "sin(" * 25 + "pad(x, [2000, 2000, 2000, 2000])" + ")" * 25,
+    "max_pool2d(pad(x, [4000, 4000, 4000, 4000]), 3999, stride=1)",
+    "conv2d(pad(mean(x, dim=1, keepdim=True), [5000, 5000, 5000, 5000]), "
+    "reshape(pad(mean(x, dim=[0, 1]), [2500, 2500, 2500, 2500]), [1, 1, 5008, 5006]))",
 ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainyard.spec.definitions.components import arg_values, component_class
@@ -11,6 +12,7 @@ from trainyard.spec.definitions.model import ActivationDefinition, LayerDefiniti
 from trainyard.spec.initializers import PlainInitializer
 from trainyard.spec.language.lowering import Program, lower
 from trainyard.spec.language.mistakes import LanguageError
+from trainyard.spec.language.tree import bottom_up
 from trainyard.spec.language.values import (
     BATCH,
     Const,
@@ -38,76 +40,62 @@ LAYER_NAMES = ("x", "N", "C", "D", "H", "W", "L")  # that definitions cannot tak
 BACKWARD_NAMES = ("grad", "y")
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """A layer on an input of one shape: its programs, and the shapes of its parameters.
+
+    ``backward`` holds the own rules by the name whose gradient they give.
+    """
+
+    forward: Program
+    backward: Mapping[str, Program]
+    params: Mapping[str, Shape]
+
+    @property
+    def output_shape(self) -> Shape:
+        value = self.forward.value
+        assert isinstance(value, Tensor)
+        return tuple(int(axis) for axis in value.shape[1:])
+
+
 class DefinedLayer(Layer):
     """A layer whose computation is an expression."""
 
     definition: ClassVar[LayerDefinition]
+    # What is known already, by arguments and the input's shape: layers are asked several times.
+    known: ClassVar[dict[tuple[str, Shape], Lowered]]
 
-    def names(self, shape: Shape) -> dict[str, Value]:
-        """What ``forward`` may read, for an input of this shape.
+    def lowered(self, shape: Shape) -> Lowered:
+        """What the layer comes to on an input of this shape.
 
         Raises:
-            LanguageError: the shape of a parameter is wrong.
+            LanguageError: the definition does not fit it.
         """
-        known: dict[str, Value] = dict(arg_values(self, list(self.definition.args)))
-        known |= {
-            name: Const(size) for name, size in zip(SIZES.get(len(shape), ()), shape, strict=False)
-        }
+        args = arg_values(self, list(self.definition.args))
+        key = (repr(args), shape)
+        if key not in self.known:
+            self.known[key] = self._lower(args, shape)
+        return self.known[key]
+
+    def _lower(self, args: Mapping[str, Const], shape: Shape) -> Lowered:
+        sizes = zip(SIZES.get(len(shape), ()), shape, strict=False)
+        known: dict[str, Value] = {**args, **{name: Const(size) for name, size in sizes}}
         params = {
             name: param_shape(name, param, known) for name, param in self.definition.params.items()
         }
-        known |= {name: Tensor(of_param) for name, of_param in params.items()}
-        return known | {"N": Scalar(is_batch=True), "x": Tensor((BATCH, *shape))}
+        names = {
+            **known,
+            **{name: Tensor(of_param) for name, of_param in params.items()},
+            "N": Scalar(is_batch=True),
+            "x": Tensor((BATCH, *shape)),
+        }
+        forward = _forward(self.definition, names)
+        found = Lowered(forward, _backward(self.definition, names, forward.value), params)
+        self._require_initialisers(params)
+        return found
 
-    def program(self, shape: Shape) -> Program:
-        """``forward`` on an input of this shape.
-
-        Raises:
-            LanguageError: it does not fit, or gives no batch of samples.
-        """
-        program = lower(tree_of(self.definition.forward), self.names(shape))
-        value = program.value
-        if not isinstance(value, Tensor) or value.shape[:1] != (BATCH,) or len(value.shape) < 2:
-            got = axes_text(value.shape) if isinstance(value, Tensor) else "a number"
-            message = f"forward gives {got}, which is no batch of samples"
-            raise LanguageError(message, "a tensor whose first axis is N", got)
-        if value.kind != "float":
-            raise LanguageError("forward gives a comparison, not numbers", "numbers", "comparisons")
-        return program
-
-    def backward_programs(self, shape: Shape) -> dict[str, Program]:
-        """The own rules by the name whose gradient they give.
-
-        Raises:
-            LanguageError: a rule gives another shape than that of its name.
-        """
-        rules = self.definition.backward
-        if rules is None:
-            return {}
-        if isinstance(rules, str):
-            rules = {"x": rules}
-        names = self.names(shape)
-        output = self.program(shape).value
-        assert isinstance(output, Tensor)
-        inside = names | {"grad": output, "y": output}
-        programs = {}
-        for name, rule in rules.items():
-            programs[name] = program = lower(tree_of(rule), inside)
-            _require_gradient(name, program.value, names[name])
-        return programs
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        try:
-            output = self.program(shapes[0]).value
-            self.backward_programs(shapes[0])
-            self._require_initialisers(shapes[0])
-        except LanguageError as error:
-            raise _shape_error(error, shapes[0]) from None
-        assert isinstance(output, Tensor)
-        return tuple(int(axis) for axis in output.shape[1:])
-
-    def _require_initialisers(self, shape: Shape) -> None:
-        for name, axes in self.param_shapes(shape).items():
+    def _require_initialisers(self, params: Mapping[str, Shape]) -> None:
+        for name, axes in params.items():
             init = self.definition.params[name].init
             if len(axes) < 2 and not isinstance(init, PlainInitializer):
                 raise LanguageError(
@@ -116,32 +104,24 @@ class DefinedLayer(Layer):
                     shape_text(axes),
                 )
 
-    def param_shapes(self, shape: Shape) -> dict[str, Shape]:
-        """Of each parameter."""
-        names = self.names(shape)
-        found: dict[str, Shape] = {}
-        for name in self.definition.params:
-            value = names[name]
-            assert isinstance(value, Tensor)
-            found[name] = tuple(int(axis) for axis in value.shape)
-        return found
+    def output_shape(self, *shapes: Shape) -> Shape:
+        try:
+            return self.lowered(shapes[0]).output_shape
+        except LanguageError as error:
+            raise _shape_error(error, shapes[0]) from None
 
     def num_params(self, *shapes: Shape) -> int:
-        return sum(numel(shape) for shape in self.param_shapes(shapes[0]).values())
+        return sum(numel(shape) for shape in self.lowered(shapes[0]).params.values())
 
     def flops(self, *shapes: Shape) -> int:
-        return self.program(shapes[0]).flops
+        return self.lowered(shapes[0]).forward.flops
 
     def build(self, *shapes: Shape) -> nn.Module:
         from trainyard.spec.definitions.modules import expression_module
 
+        found = self.lowered(shapes[0])
         starts = {name: param.init for name, param in self.definition.params.items()}
-        return expression_module(
-            self.program(shapes[0]),
-            self.backward_programs(shapes[0]),
-            self.param_shapes(shapes[0]),
-            starts,
-        )
+        return expression_module(found.forward, found.backward, found.params, starts)
 
 
 class DefinedActivation(DefinedLayer, Activation):
@@ -164,8 +144,56 @@ def layer_class(name: str, definition: LayerDefinition) -> type[DefinedLayer]:
     is_activation = isinstance(definition, ActivationDefinition)
     base = DefinedActivation if is_activation else DefinedLayer
     made = component_class(name, base, definition.args, definition.description)
-    made.definition = definition
+    made.definition, made.known = definition, {}
+    made.num_parts = sum(_num_parts(text) for text in _expressions(definition))
     return made
+
+
+def _expressions(definition: LayerDefinition) -> Iterator[str]:
+    """Every expression that is read when a use of the layer is looked at."""
+    yield definition.forward
+    rules = definition.backward
+    yield from [rules] if isinstance(rules, str) else (rules or {}).values()
+    for param in definition.params.values():
+        yield from (size for size in param.shape if isinstance(size, str))
+
+
+def _num_parts(expression: str) -> int:
+    return len(bottom_up(tree_of(expression)))
+
+
+def _forward(definition: LayerDefinition, names: Mapping[str, Value]) -> Program:
+    """The program of ``forward``.
+
+    Raises:
+        LanguageError: it does not fit, or gives no batch of samples.
+    """
+    program = lower(tree_of(definition.forward), names)
+    value = program.value
+    if not isinstance(value, Tensor) or value.shape[:1] != (BATCH,) or len(value.shape) < 2:
+        got = axes_text(value.shape) if isinstance(value, Tensor) else "a number"
+        message = f"forward gives {got}, which is no batch of samples"
+        raise LanguageError(message, "a tensor whose first axis is N", got)
+    if value.kind != "float":
+        raise LanguageError("forward gives a comparison, not numbers", "numbers", "comparisons")
+    return program
+
+
+def _backward(
+    definition: LayerDefinition, names: Mapping[str, Value], output: Value
+) -> dict[str, Program]:
+    """The programs of the own rules.
+
+    Raises:
+        LanguageError: a rule gives another shape than that of its name.
+    """
+    rules = definition.backward or {}
+    inside = {**names, "grad": output, "y": output}
+    programs = {}
+    for name, rule in ({"x": rules} if isinstance(rules, str) else rules).items():
+        programs[name] = program = lower(tree_of(rule), inside)
+        _require_gradient(name, program.value, names[name])
+    return programs
 
 
 def param_shape(name: str, param: Parameter, names: Mapping[str, Value]) -> tuple[int, ...]:

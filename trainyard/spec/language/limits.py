@@ -1,4 +1,4 @@
-"""The bounds of the language. They hold for each expression by itself."""
+"""The bounds of the language. They hold for each expression by itself, save the last."""
 
 MAX_LENGTH = 2000  # characters
 MAX_DEPTH = 40  # of parentheses, calls and operators within each other
@@ -9,3 +9,7 @@ MAX_EXPONENT = 64  # of a constant power
 MAX_RANK = 8
 MAX_AXIS = 2**31 - 1
 MAX_VALUES = 2**28  # of one tensor, a sample's where it has a batch axis
+MAX_TOTAL_VALUES = 2**30  # of all tensors that an expression makes
+MAX_WINDOW_VALUES = 2**36  # that the windows of one pooling read
+MAX_FLOPS = 10**14
+MAX_PARTS = 200_000  # of the expressions of all layers of a model; reading them takes about 1 s

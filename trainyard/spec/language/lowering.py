@@ -12,10 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainyard.spec.language.functions import FUNCTIONS, REQUIRED, Function, Param
-from trainyard.spec.language.limits import MAX_CONSTANT, MAX_EXPONENT
+from trainyard.spec.language.limits import (
+    MAX_CONSTANT,
+    MAX_EXPONENT,
+    MAX_FLOPS,
+    MAX_TOTAL_VALUES,
+)
 from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.tree import Call, Items, Name, Node, Number, bottom_up
-from trainyard.spec.language.values import BATCH, Axis, Const, Scalar, Tensor, Value, checked
+from trainyard.spec.language.values import (
+    BATCH,
+    Axis,
+    Const,
+    Scalar,
+    Tensor,
+    Value,
+    checked,
+    numel,
+)
 from trainyard.spec.suggest import did_you_mean, shown
 
 CONSTANTS: Mapping[str, Value] = {
@@ -94,6 +108,7 @@ class _Lowering:
     known: dict[Any, int] = field(default_factory=dict)
     num_registers: int = 0
     flops: int = 0
+    total_values: int = 0
 
     def take(self, node: Node, done: dict[int, _Operand]) -> _Operand:
         match node:
@@ -161,6 +176,7 @@ class _Lowering:
         types = [value if isinstance(value, Tensor) else Tensor(()) for value in values]
         output = checked(function.shape(*types, **static))
         self.flops += function.flops(types, output)
+        _require_most("FLOPs", self.flops, MAX_FLOPS)
         kept = _kept_bools(function, types)
         registers = tuple(
             self._register_of(operand) if i in kept else self._as_number(operand)
@@ -190,6 +206,9 @@ class _Lowering:
             return _Operand(value, self.known[key])
         register = self.known[key] = self._new()
         self.steps.append(Step(function, inputs, static, register, value))
+        if isinstance(value, Tensor):
+            self.total_values += numel(value.shape)
+            _require_most("values in all its steps", self.total_values, MAX_TOTAL_VALUES)
         return _Operand(value, register)
 
     def _as_number(self, operand: _Operand) -> int:
@@ -306,6 +325,12 @@ def _kept_bools(function: Function, types: list[Tensor]) -> set[int]:
             return set(bools[:1])
         case _:
             return set()
+
+
+def _require_most(what: str, figure: int, most: int) -> None:
+    if figure > most:
+        message = f"the expression comes to {figure} {what}"
+        raise LanguageError(message, f"at most {most}", str(figure))
 
 
 def _require_small_exponent(value: Value) -> None:

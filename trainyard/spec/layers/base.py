@@ -39,6 +39,8 @@ Absent: the layer before it in the list."""
     # Input shapes that the examples are run with, one tuple of shapes for each example; the last
     # serves all examples that follow it.
     example_shapes: ClassVar[tuple[tuple[Shape, ...], ...]] = ()
+    # Of the expressions from which its shapes are found: what it costs to look at one.
+    num_parts: ClassVar[int] = 0
     # Whether inputs are indices, whole numbers from 0, rather than measured values.
     takes_indices: ClassVar[bool] = False
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from trainyard.spec.language.functions.base import FUNCTIONS, Function, Param, pair, pictures
+from trainyard.spec.language.limits import MAX_WINDOW_VALUES
 from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.values import Tensor, axes_text, broadcast, numel
 
@@ -90,6 +91,10 @@ def _pool_shape(x: Tensor, kernel_size: Ints, stride: Ints | None, padding: Ints
     if any(2 * p > k for p, k in zip(pad, kernel, strict=True)):
         raise LanguageError("padding is more than half the window", f"at most {kernel[0] // 2}")
     places = _windows((height, width), kernel, kernel if stride is None else stride, pad)
+    seen = min(kernel[0], height) * min(kernel[1], width)
+    if channels * places[0] * places[1] * seen > MAX_WINDOW_VALUES:
+        message = f"the windows of {kernel[0]}×{kernel[1]} read too many values"
+        raise LanguageError(message, f"at most {MAX_WINDOW_VALUES} in a sample")
     return Tensor((x.shape[0], channels, *places))
 
 
