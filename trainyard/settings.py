@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from trainyard.retries import RetryPolicy
 
+MIB = 1024**2
 GIB = 1024**3
 
 
@@ -59,6 +60,9 @@ class Settings(BaseSettings):
     max_parameters: PositiveInt = Field(1_000_000_000, description="Parameters of one model")
     max_flops: PositiveInt = Field(10**13, description="Multiply-adds ×2 of one sample, forward")
     max_memory_bytes: PositiveInt = Field(1024 * GIB, description="Estimated memory of training")
+    max_log_bytes: int = Field(
+        10 * MIB, ge=64 * 1024, description="Log of one job; of a longer one the middle is left out"
+    )
     max_jobs_per_owner: PositiveInt = Field(1000, description="Queued and running, one owner")
     max_requests_per_minute: PositiveInt = Field(6000, description="Requests of one key")
 

@@ -21,14 +21,14 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-Stream = Literal["stdout", "stderr"]
+from worker.lines import LineReader
+
 # A module whose ``main(connection)`` is the child. By name, so that the worker itself never
 # imports torch.
 Entry = Literal["worker.trainer", "worker.scanner", "worker.trier"]
 
 _context = mp.get_context("forkserver")
 _PR_SET_PDEATHSIG = 1
-_MAX_LINE_BYTES = 8192
 
 
 def start_fork_server(preload: Sequence[str]) -> None:
@@ -41,32 +41,6 @@ def stop_fork_server() -> None:
     """End the server and wait until it is gone, so that the worker leaves nothing behind."""
     server: Any = forkserver._forkserver
     server._stop()
-
-
-class LineReader:
-    """Lines out of a pipe that is read in whatever pieces come."""
-
-    def __init__(self, pipe: Connection[Any, Any], stream: Stream) -> None:
-        self._pipe, self.stream = pipe, stream
-        self._rest = b""
-
-    def fileno(self) -> int:
-        return self._pipe.fileno()
-
-    def read(self) -> list[str] | None:
-        """The lines that are complete by now; none at the end of the pipe."""
-        data = os.read(self.fileno(), 65536)
-        pieces = (self._rest + data).split(b"\n")
-        self._rest = pieces.pop()
-        if not data or len(self._rest) > _MAX_LINE_BYTES:
-            pieces.append(self._rest)
-            self._rest = b""
-        lines = [piece[:_MAX_LINE_BYTES].decode(errors="replace").rstrip() for piece in pieces]
-        lines = [line for line in lines if line]
-        return lines if data or lines else None
-
-    def close(self) -> None:
-        self._pipe.close()
 
 
 class Child:

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.events import NewEvent, append_events, log_event, metrics_event
+from trainyard.store.logs import LINE_BYTES, keep_within
 from trainyard.store.passports import record_passport
 from worker.context import WorkerContext
+from worker.flood import Flood
 from worker.patience import Patience
 
 _FLUSH_SECONDS = 0.5
@@ -36,6 +38,8 @@ class Reporting:
         self._began = time.monotonic()
         self._flushed = self._told = 0.0
         self._had_metrics = False
+        self._flood = Flood()
+        self._unbounded_bytes = context.settings.max_log_bytes  # logged since it was looked at
 
     def metrics(self, data: dict[str, Any]) -> None:
         values = data["values"]
@@ -62,7 +66,9 @@ class Reporting:
         self._passport = data
 
     def log(self, level: str, message: str) -> None:
-        self._events.append(log_event(level, message))
+        self._unbounded_bytes += len(message) + LINE_BYTES
+        if self._flood.passes(level, message):
+            self._events.append(log_event(level, message))
 
     def seconds_to_flush(self) -> float | None:
         """How long until a flush is due; none if nothing waits."""
@@ -83,6 +89,7 @@ class Reporting:
             LeaseLost: the job is somebody else's by now.
             Refused: the database does not take it.
         """
+        self._events += self._flood.end_batch()
         if not self._events and self._progress is None:
             return
         began = time.monotonic()
@@ -107,3 +114,11 @@ class Reporting:
         )
         if self._passport is not None:
             record_passport(session, self._claim.lease, self._claim.attempt, self._passport)
+        self._bound_log(session)
+
+    def _bound_log(self, session: Session) -> None:
+        """Now and then, since it looks at every line: first of all, then after each eighth."""
+        limit = self._context.settings.max_log_bytes
+        if self._unbounded_bytes > limit // 8:
+            self._flood.is_on = keep_within(session, self._claim.id, limit)
+            self._unbounded_bytes = 0

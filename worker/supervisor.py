@@ -16,9 +16,10 @@ from typing import Any
 from trainyard.store.checkpoints import put_checkpoint
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.lease import LeaseLost
-from worker.children import Child, LineReader
+from worker.children import Child
 from worker.context import WorkerContext
 from worker.keeper import Keeper
+from worker.lines import LineReader
 from worker.messages import Message, receive, send
 from worker.patience import STOPPING_SECONDS, Patience, Refused
 from worker.preparing import MissingWeights, start_message, unprepared

@@ -17,6 +17,8 @@ class Reason(ApiModel):
     code: ReasonCode
     message: str
     hint: str | None = None
+    log_tail: list[str] = []
+    """The last lines that the attempt logged; of faults only."""
 
 
 class Queue(ApiModel):

@@ -15,7 +15,7 @@ from api.telemetry import stream
 from api.telemetry.schemas import JobReport, Level, LogLine, Logs, Metrics, MetricSeries
 from trainyard.errors import InvalidInput, Mistake, NotFound
 from trainyard.store import jobs
-from trainyard.store.events import read_logs
+from trainyard.store.logs import read_logs
 from trainyard.store.metrics import metric_series
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["telemetry"])
@@ -90,6 +90,7 @@ def list_logs(
     after: Annotated[int, Query(ge=0, le=MAX_INTEGER, description="`seq` of a line")] = 0,
     level: Annotated[Level | None, Query(description="At least as severe")] = None,
     q: Annotated[str | None, Query(max_length=200, description="In the message")] = None,
+    attempt: Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Of this one")] = None,
     limit: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=500, description="Goes before `after`")] = None,
 ) -> Logs:
@@ -98,7 +99,15 @@ def list_logs(
     start = after if position is None else position
     with context.database.read() as session:
         jobs.get_job(session, caller.owner_id, job_id)
-        rows = read_logs(session, job_id, after_seq=start, level=level, q=q, limit=limit + 1)
+        rows = read_logs(
+            session,
+            job_id,
+            after_seq=start,
+            level=level,
+            q=q,
+            attempt=attempt,
+            limit=limit + 1,
+        )
     items = [
         LogLine.model_validate(
             {
@@ -106,6 +115,7 @@ def list_logs(
                 "level": row.level,
                 "message": row.message,
                 "attempt": row.attempt,
+                "left_out": row.left_out,
                 "created_at": row.created_at,
             }
         )

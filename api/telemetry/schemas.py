@@ -34,6 +34,8 @@ class LogLine(ApiModel):
     level: Level
     message: str
     attempt: int
+    left_out: int | None = None
+    """How many lines this one stands for, where a log is longer than is kept."""
     created_at: Timestamp
 
 

@@ -83,23 +83,6 @@ def test_values_that_are_not_finite_survive_as_strings(database: Database) -> No
     assert reload(database, job.id).summary["a"] == "NaN"
 
 
-def test_logs_are_found_by_level_and_text(database: Database) -> None:
-    job = queued_job(database)
-    claimed = claim(database)
-    lines = [("debug", "a 50% start"), ("info", "A 500 start"), ("error", "the end\x00")]
-    with database.write() as session:
-        told = [events.log_event(level, message) for level, message in lines]
-        events.append_events(session, claimed.lease, 1, told)
-    with database.read() as session:
-
-        def found(**query: str) -> list[str | None]:
-            return [event.message for event in events.read_logs(session, job.id, **query)]
-
-        assert found(level="info") == ["A 500 start", "the end�"]
-        assert found(q="50%") == ["a 50% start"]
-        assert found(q="start", level="info") == ["A 500 start"]
-
-
 def test_progress_stands_in_the_row(database: Database) -> None:
     job = queued_job(database)
     claimed = claim(database)

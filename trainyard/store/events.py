@@ -3,7 +3,7 @@
 Event data by kind:
     status    {"status", "attempt", "reason"?, "retry_at"?, "resumed_from_step"?}
     metrics   {"step", "epoch", "values": {name: number or "NaN", "Infinity", "-Infinity"}}
-    log       {"level", "message"}
+    log       {"level", "message", "left_out"?: how many lines it stands for}
     progress  as Job.progress
     end       {"status", "reason", "summary"}
 """
@@ -22,7 +22,7 @@ from trainyard.store.lease import Lease, update_leased
 from trainyard.store.tables import Event, Job, now
 
 Kind = Literal["status", "metrics", "log", "progress", "end"]
-LEVELS = ("debug", "info", "warning", "error")
+MAX_LINE_CHARACTERS = 16_384
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,12 @@ def metrics_event(step: int, epoch: int, values: dict[str, float]) -> NewEvent:
 
 
 def log_event(level: str, message: str) -> NewEvent:
-    return NewEvent("log", {"level": level, "message": message.replace("\x00", "�")})
+    """A log line as every database takes it; a huge one is cut."""
+    text = message[:MAX_LINE_CHARACTERS].replace("\x00", "�")
+    cut = len(message) - len(text)
+    return NewEvent(
+        "log", {"level": level, "message": f"{text}… {cut} more characters" if cut else text}
+    )
 
 
 def append_events(
@@ -99,6 +104,7 @@ def _insert(
             "step": event.data.get("step"),
             "level": event.data.get("level"),
             "message": event.data.get("message"),
+            "left_out": event.data.get("left_out"),
             "data": jsonable(event.data),
             "created_at": moment,
         }
@@ -123,21 +129,3 @@ def metrics_at(session: Session, job_id: str, step: int) -> frozenset[str]:
         for data in session.scalars(select(Event.data).where(of_step))
         for name in data["values"]
     )
-
-
-def read_logs(
-    session: Session,
-    job_id: str,
-    *,
-    after_seq: int = 0,
-    level: str | None = None,
-    q: str | None = None,
-    limit: int = 1000,
-) -> Sequence[Event]:
-    """Log lines after ``after_seq``, at least as severe as ``level``, holding ``q``."""
-    query = select(Event).where(Event.job_id == job_id, Event.kind == "log", Event.seq > after_seq)
-    if level is not None:
-        query = query.where(Event.level.in_(LEVELS[LEVELS.index(level) :]))
-    if q:
-        query = query.where(Event.message.icontains(q, autoescape=True))
-    return session.scalars(query.order_by(Event.seq).limit(limit)).all()

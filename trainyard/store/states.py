@@ -11,14 +11,15 @@ from trainyard.errors import Conflict
 from trainyard.status import FINAL, ON_A_WORKER, JobStatus, ReasonCode, may_become
 from trainyard.store.checkpoints import drop_incomplete
 from trainyard.store.events import NewEvent, add_events
+from trainyard.store.logs import log_tail
 from trainyard.store.tables import Attempt, Job, now
 
-Reason = dict[str, str]
+Reason = dict[str, Any]
 _GOES_ON = {JobStatus.QUEUED, JobStatus.PAUSED}
 
 
 def reason(code: ReasonCode, message: str, hint: str = "") -> Reason:
-    """A reason as the API shows it."""
+    """A reason as the API shows it; one of an attempt gets its ``log_tail`` with its end."""
     return {"code": code.value, "message": message, "hint": hint}
 
 
@@ -36,9 +37,12 @@ def change_status(
     if not may_become(status, following):
         raise Conflict(f"A job that is {status} cannot become {following}.")
     if status in ON_A_WORKER and following not in ON_A_WORKER:
-        _leave_worker(session, job, following, why)
+        with_tail = _with_log_tail(session, job, why)
+        _leave_worker(session, job, following, with_tail)
+    else:
+        with_tail = why
     job.status = following.value
-    job.reason = None if following in _GOES_ON else why
+    job.reason = None if following in _GOES_ON else with_tail
     if following is JobStatus.QUEUED:
         job.queued_at = now()
     data: dict[str, Any] = {"status": following.value, "attempt": job.attempt}
@@ -50,6 +54,13 @@ def change_status(
         end = {"status": following.value, "reason": why, "summary": job.summary}
         events.append(NewEvent("end", end))
     add_events(session, job, events)
+
+
+def _with_log_tail(session: Session, job: Job, why: Reason | None) -> Reason | None:
+    """Of a fault, with what the attempt said last; it is not told in events, which hold the log."""
+    if why is None or why["code"] == ReasonCode.CANCELLED_BY_USER:
+        return why
+    return {**why, "log_tail": log_tail(session, job.id, job.attempt)}
 
 
 def _text(moment: datetime) -> str:

@@ -195,7 +195,8 @@ class Event(Base):
     """One line of a job's story. ``kind``: status, metrics, log, progress or end.
 
     The data of ``metrics`` is ``{"step", "epoch", "values": {name: value}}``, of ``log``
-    ``{"level", "message"}`` (also in columns, to search in).
+    ``{"level", "message"}`` (also in columns, to search in); a line that stands for others
+    has their number in ``left_out``.
     """
 
     __tablename__ = "events"
@@ -208,6 +209,7 @@ class Event(Base):
     step: Mapped[int | None] = mapped_column(BigInteger)
     level: Mapped[str | None] = mapped_column(String(10))
     message: Mapped[str | None] = mapped_column(Text)
+    left_out: Mapped[int | None]  # log lines that this one stands for
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
 

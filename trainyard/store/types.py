@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy import JSON, DateTime, Dialect, Integer
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator
 
 # Never a bare NaN or Infinity inside: trainyard.jsonable.dumps writes them as strings. Not JSONB
@@ -30,3 +32,16 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class octet_length(GenericFunction[int]):  # noqa: N801  a function of SQL
+    """Bytes of a text in UTF-8."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(octet_length, "sqlite")
+def _octet_length_on_sqlite(element: octet_length, compiler: Any, **options: Any) -> str:
+    """SQLite has it since 3.43 only."""
+    return f"length(CAST({compiler.process(element.clauses, **options)} AS BLOB))"

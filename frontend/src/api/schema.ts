@@ -1548,6 +1548,11 @@ export interface components {
              */
             created_at: string;
             /**
+             * Left Out
+             * @description How many lines this one stands for, where a log is longer than is kept.
+             */
+            left_out: number | null;
+            /**
              * Level
              * @enum {string}
              */
@@ -1871,6 +1876,12 @@ export interface components {
             code: components["schemas"]["ReasonCode"];
             /** Hint */
             hint: string | null;
+            /**
+             * Log Tail
+             * @description The last lines that the attempt logged; of faults only.
+             * @default []
+             */
+            log_tail: string[];
             /** Message */
             message: string;
         };
@@ -3498,6 +3509,8 @@ export interface operations {
                 level?: ("debug" | "info" | "warning" | "error") | null;
                 /** @description In the message */
                 q?: string | null;
+                /** @description Of this one */
+                attempt?: number | null;
                 /** @description How many items at most */
                 limit?: number;
                 /** @description Goes before `after` */
