@@ -32,6 +32,7 @@ class ClaimedJob:
     checkpoint_id: str | None  # where to go on from
     start_step: int  # the step of that
     told: frozenset[str]  # the metrics that are known of that step already
+    used_seconds: float  # by earlier attempts, to go on or in vain
 
     @property
     def id(self) -> str:
@@ -83,6 +84,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
     step = last.step if last else 0
     past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
     session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
+    used_seconds = _used_seconds(session, job.id)
     session.execute(
         insert(Attempt),
         {
@@ -106,7 +108,15 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         checkpoint_id=last.id if last else None,
         start_step=step,
         told=metrics_at(session, job.id, step),
+        used_seconds=used_seconds,
     )
+
+
+def _used_seconds(session: Session, job_id: str) -> float:
+    """What all ended attempts took together."""
+    times = select(Attempt.started_at, Attempt.finished_at).where(Attempt.job_id == job_id)
+    ended = [(begin, end) for begin, end in session.execute(times) if end is not None]
+    return sum((max(0.0, (end - begin).total_seconds()) for begin, end in ended), 0.0)
 
 
 def _last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:

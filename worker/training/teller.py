@@ -16,11 +16,13 @@ from worker.training.snapshot import Writer
 class Teller:
     """Holds the clock of one training."""
 
-    def __init__(self, run: Run, reporter: Reporter, writer: Writer, *, resumed: bool) -> None:
+    def __init__(
+        self, run: Run, reporter: Reporter, writer: Writer, *, resumed: bool, used_seconds: float
+    ) -> None:
         self.run = run
         self.reporter = reporter
         self.writer = writer
-        self._started = time.monotonic() - run.position.elapsed_seconds
+        self._started = time.monotonic() - used_seconds
         self._reported = self._kept = time.monotonic()
         self._kept_place = run.position.place if resumed else None
         self._samples, self._seconds = 0, 0.0
@@ -32,7 +34,7 @@ class Teller:
         return self._samples / self._seconds if self._samples else None
 
     def is_over(self, limit_seconds: float | None) -> bool:
-        """Whether the training, with the time before it was resumed, has taken longer."""
+        """Whether the training, with what earlier attempts used, has taken longer."""
         return limit_seconds is not None and time.monotonic() - self._started > limit_seconds
 
     def leave_out_time(self) -> None:
@@ -113,6 +115,5 @@ class Teller:
         if for_resume and place == self._kept_place:
             return
         self._kept, self._kept_place = time.monotonic(), place
-        self.run.position.elapsed_seconds = self._kept - self._started
         self.writer.write(self.run.snapshot(is_best=is_best, for_resume=for_resume))
         self.leave_out_time()
