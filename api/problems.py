@@ -1,8 +1,9 @@
 """Every error as ``application/problem+json`` (RFC 9457).
 
 Users' mistakes are ``TrainyardError``s and carry their status. The framework's own errors are
-put in the same form. Anything else is our bug: 500 with an ``error_id`` that stands in the log
-beside the traceback, which the user never sees.
+put in the same form. A database, store or disk that does not serve is 503 or 507. Anything else
+is our bug: 500 with an ``error_id`` that stands in the log beside the traceback, which the user
+never sees.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trainyard import errors, jsonable
-from trainyard.errors import InvalidInput, Mistake, TrainyardError
+from trainyard.errors import InvalidInput, Mistake, OutOfSpace, TrainyardError, Unavailable
 from trainyard.ids import new_id
+from trainyard.store.faults import is_disk_full, is_fault, told
 
 logger = logging.getLogger(__name__)
+_RETRY_AFTER_SECONDS = 2.0
 MEDIA_TYPE = "application/problem+json"
 _BY_STATUS = {cls.status: cls for cls in TrainyardError.__subclasses__()}
 
@@ -105,8 +108,16 @@ def _bug(scope: Scope, error: BaseException) -> Response:
     return problem_response(unexpected, error_id=error_id)
 
 
+def _fault(scope: Scope, error: BaseException) -> Response:
+    """The database, the store or a disk does not serve right now: the client may come again."""
+    logger.error("%s %s: %s", scope["method"], scope["path"], error)
+    kind = OutOfSpace if is_disk_full(error) else Unavailable
+    return problem_response(kind(told(error), retry_after_seconds=_RETRY_AFTER_SECONDS))
+
+
 class CatchBugs:
-    """Innermost middleware: turns what nobody caught into a 500 that tells nothing else."""
+    """Innermost middleware: turns what nobody caught into a 503, 507, or a 500 that tells nothing
+    else."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -129,7 +140,8 @@ class CatchBugs:
         except Exception as error:
             if started:  # too late to answer: the connection breaks, and the client knows
                 raise
-            await _bug(scope, error)(scope, receive, send)
+            answer = _fault(scope, error) if is_fault(error) else _bug(scope, error)
+            await answer(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

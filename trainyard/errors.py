@@ -11,7 +11,8 @@
     ├── UnsupportedMedia          415  unsupported-media
     ├── RangeNotSatisfiable       416  range-not-satisfiable
     ├── TooManyRequests           429  too-many-requests  over a limit of rate
-    └── Unavailable               503  unavailable        a part does not answer
+    ├── Unavailable               503  unavailable        a part does not answer
+    └── OutOfSpace                507  out-of-space       a disk is full
 
 Each class carries its HTTP status and the slug of its problem type, so that the API's
 mapping is a single handler. Our own bugs are asserts, not these.
@@ -112,3 +113,7 @@ class TooManyRequests(TrainyardError):
 
 class Unavailable(TrainyardError):
     status, slug, title = 503, "unavailable", "Unavailable"
+
+
+class OutOfSpace(TrainyardError):
+    status, slug, title = 507, "out-of-space", "No space left"

@@ -14,11 +14,13 @@ from contextlib import asynccontextmanager, suppress
 import redis
 import redis.asyncio
 
+from trainyard.breaker import Breaker
 from trainyard.settings import Settings
 
 log = logging.getLogger(__name__)
 _CONNECTION_ERRORS = (redis.RedisError, OSError)
 _RETRY_SECONDS = 1.0
+_REST_SECONDS = 2.0  # after a failure
 
 
 def channel(job_id: str) -> str:
@@ -32,12 +34,16 @@ class Waker:
         self._redis = redis.Redis.from_url(
             settings.effective_redis_url, socket_timeout=1.0, socket_connect_timeout=0.5
         )
+        self._breaker = Breaker(_REST_SECONDS)
 
     def wake(self, job_id: str) -> None:
         """Tell whoever listens that this job has news; after the commit."""
+        if self._breaker.rests:
+            return
         try:
             self._redis.publish(channel(job_id), b"")
         except _CONNECTION_ERRORS as error:
+            self._breaker.tell_failure()
             log.debug("could not wake the listeners of %s: %s", job_id, error)
 
     def ping(self) -> None:

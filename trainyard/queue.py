@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, urlparse
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
+from trainyard.breaker import Breaker
 from trainyard.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ TRAIN, INGEST, TRIAL = "trainyard.train", "trainyard.ingest", "trainyard.trial"
 # Messages are acknowledged on receipt, so nothing waits for this; it only bounds a redelivery.
 _VISIBILITY_TIMEOUT = timedelta(hours=1)
 _SOCKET_TIMEOUT_SECONDS = 5.0
+_REST_SECONDS = 2.0  # after a failure; as long as the reconciler takes
 _SEND_RETRY = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.1}
 
 
@@ -75,6 +78,7 @@ class Doorbell:
 
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings)
+        self._breaker = Breaker(_REST_SECONDS)
         self._app.conf.broker_transport_options |= {
             "socket_timeout": 2.0,
             "socket_connect_timeout": 0.5,
@@ -94,9 +98,12 @@ class Doorbell:
         return self._send(TRIAL, trial_id)
 
     def _send(self, task: str, row_id: str) -> bool:
+        if self._breaker.rests:
+            return False
         try:
             self._app.send_task(task, args=[row_id], retry=True, retry_policy=_SEND_RETRY)
-        except (OperationalError, OSError) as error:
+        except (OperationalError, RedisError, OSError) as error:
+            self._breaker.tell_failure()
             log.warning("broker does not answer, %s %s will be sent later: %s", task, row_id, error)
             return False
         return True

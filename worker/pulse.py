@@ -12,8 +12,9 @@ import time
 from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from trainyard.store import garbage, workers
+from trainyard.store import faults, garbage, workers
 from worker.context import WorkerContext
 from worker.work import Role, anything_waits, take_back_the_lost
 
@@ -30,16 +31,12 @@ class Pulse:
         self, context: WorkerContext, role: Role, device: str, memory_bytes: int | None = None
     ) -> None:
         self._context, self._role = context, role
+        self._device, self._memory_bytes = device, memory_bytes
         self._ended = threading.Event()
-        with context.database.write() as session:
-            workers.register_worker(
-                session,
-                context.worker_id,
-                host=context.host,
-                device=device,
-                worker_pid=context.pid,
-                memory_bytes=memory_bytes,
-            )
+        try:
+            self._beat()
+        except SQLAlchemyError as error:
+            log.warning("the database does not answer, and is asked again: %s", error)
         self._threads = [
             threading.Thread(target=self._beat_until_ended, name="pulse", daemon=True),
             threading.Thread(target=self._look_until_ended, name="look", daemon=True),
@@ -56,22 +53,37 @@ class Pulse:
                 if time.monotonic() - swept > _SWEEP_SECONDS:
                     swept = time.monotonic()
                     garbage.collect(self._context.database, self._context.blobs)
-            except SQLAlchemyError as error:
-                log.warning("the database does not answer: %s", error)
-            except Exception:  # a heart that stops at an error helps nobody
+            except Exception as error:
+                if faults.is_fault(error):
+                    log.warning("the database or the store does not answer: %s", error)
+                    continue
+                # A heart that stops at an error helps nobody.
                 log.exception("the heartbeat failed")
 
     def _beat(self) -> None:
+        """Tell that this worker lives, also to a database that does not know it (any more)."""
         activity, stopping = self._context.activity, self._context.stopping.is_set()
         busy = self._context.working.locked()
         with self._context.database.write() as session:
-            workers.beat(
+            known = workers.beat(
                 session,
                 self._context.worker_id,
                 "stopping" if stopping else "busy" if busy else "idle",
                 job_id=activity.job_id,
                 trainer_pid=activity.trainer_pid,
             )
+            if not known:
+                self._register(session)
+
+    def _register(self, session: Session) -> None:
+        workers.register_worker(
+            session,
+            self._context.worker_id,
+            host=self._context.host,
+            device=self._device,
+            worker_pid=self._context.pid,
+            memory_bytes=self._memory_bytes,
+        )
 
     def _look_until_ended(self) -> None:
         while not self._ended.wait(_BEAT_SECONDS):
@@ -80,7 +92,10 @@ class Pulse:
             try:
                 if anything_waits(self._context, self._role, _DOORBELL_TAKES):
                     self._role.work(self._context)
-            except Exception:  # the edge of a task, as in worker.tasks
+            except Exception as error:  # the edge of a task, as in worker.tasks
+                if faults.is_fault(error):
+                    log.warning("the table cannot be looked at: %s", error)
+                    continue
                 log.exception("work found in the table failed")
 
     def end(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from trainyard.status import JobStatus
-from trainyard.store import claims, datasets
+from trainyard.store import claims, datasets, faults
 from trainyard.store.tables import now
 from worker.context import WorkerContext
 from worker.ingester import run_ingest
@@ -31,14 +31,20 @@ def ingest_all(context: WorkerContext) -> int:
 def _until_nothing_waits(context: WorkerContext, next_one: Callable[[WorkerContext], bool]) -> int:
     done = 0
     with context.working:
-        while not context.stopping.is_set() and next_one(context):
-            done += 1
+        try:
+            while not context.stopping.is_set() and next_one(context):
+                done += 1
+        except Exception as error:
+            if not faults.is_fault(error):
+                raise
+            log.warning("nothing can be claimed: %s", error)  # the look at the table tries again
     return done
 
 
 def _train_next(context: WorkerContext) -> bool:
     leased_at = time.monotonic()
     with context.database.write() as session:
+        claims.give_back_forgotten(session, context.worker_id)
         claim = claims.claim_job(session, context.worker_id, context.host, context.settings.lease)
     if claim is None:
         return False

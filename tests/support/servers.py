@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 import uuid
@@ -64,9 +65,19 @@ class Broker:
             return bool(client.ping())
         return False
 
-    def stop(self) -> None:
+    def freeze(self) -> None:
+        """Let it hang: connections stand, nothing answers."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:
-            self.process.terminate()
+            self.thaw()
+            self.process.send_signal(how)
             self.process.wait(timeout=20)
             self.process = None
 
@@ -89,6 +100,23 @@ class Postgres:
         self._server = server
         self._run('CREATE DATABASE "template_trainyard"')
         migrate(self._url("template_trainyard"))
+
+    def stop(self) -> None:
+        """End the server; whoever is in the middle of something is cut off."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again, at the same address."""
+        self._server.start()
+
+    def cut_off(self) -> int:
+        """End every connection to the server from its side; returns how many there were."""
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 'test_%'"
+        with engine.connect() as connection:
+            ended = connection.execute(text(f"SELECT pg_terminate_backend(pid) {others}")).all()
+        engine.dispose()
+        return len(ended)
 
     def _url(self, database: str) -> str:
         url: str = self._server.get_uri(database, driver="psycopg")

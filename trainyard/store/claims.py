@@ -241,6 +241,16 @@ def _given_up(crash: Reason, num_faults: int) -> Reason:
     return crash | {"message": told}
 
 
+def give_back_forgotten(session: Session, worker_id: str) -> None:
+    """Queue again what this worker holds without knowing of it, since it is about to claim.
+
+    The answer to its last claim, or to its giving a job back, was lost with the database.
+    """
+    held = select(Job).where(Job.status.in_(ON_A_WORKER), Job.worker_id == worker_id)
+    for job in session.scalars(held.with_for_update()).all():
+        _give_back(session, job, None, DEFAULT_RETRIES)
+
+
 def expire_leases(session: Session, retries: RetryPolicy = DEFAULT_RETRIES) -> dict[str, JobStatus]:
     """Take back every job whose worker went silent; returns what became of each.
 

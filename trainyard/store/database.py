@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _BUSY_TIMEOUT_MS = 15_000  # how long a SQLite writer waits for another one
+_POOL_TIMEOUT_SECONDS = 10.0
+# A server, or the way to it, that is gone is told as such within seconds. Whoever stops in the
+# middle of a transaction holds its locks no longer than this.
+_POSTGRES = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": (f"-c lock_timeout={_BUSY_TIMEOUT_MS} -c idle_in_transaction_session_timeout=30000"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,13 @@ def open_database(settings: Settings) -> Database:
 def engine_at(url: str) -> Engine:
     """An engine at an SQLAlchemy URL; the folder of a SQLite file is made."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, json_serializer=jsonable.dumps, pool_pre_ping=True)
+        return create_engine(
+            url,
+            json_serializer=jsonable.dumps,
+            pool_pre_ping=True,
+            pool_timeout=_POOL_TIMEOUT_SECONDS,
+            connect_args=_POSTGRES,
+        )
     file = make_url(url).database
     assert file, "SQLite in memory is one database a connection; use a file"
     Path(file).parent.mkdir(parents=True, exist_ok=True)

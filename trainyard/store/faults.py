@@ -26,10 +26,15 @@ _BROKEN = {errno.EIO, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOW
 
 def is_database_fault(error: BaseException) -> bool:
     """Whether the database is away, locked, out of space, or broke the transaction off."""
-    kinds = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
-    if isinstance(error, kinds):
+    if isinstance(error, exc.TimeoutError):
         return True
-    return isinstance(error, exc.DBAPIError) and error.connection_invalidated
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:  # else busy, locked, full, not to be read …
+        return isinstance(error, exc.OperationalError) and code != sqlite3.SQLITE_ERROR
+    kinds = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
+    return isinstance(error, kinds) or error.connection_invalidated
 
 
 def is_store_fault(error: BaseException) -> bool:
@@ -47,9 +52,9 @@ def is_fault(error: BaseException) -> bool:
 def is_disk_full(error: BaseException) -> bool:
     """Whether somewhere a disk, or a quota, is full."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    if getattr(cause, "sqlstate", None) == _PG_DISK_FULL:  # psycopg's
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return True
+    if getattr(cause, "sqlstate", None) == _PG_DISK_FULL:
         return True
     if isinstance(cause, OSError):
         return cause.errno in _FULL

@@ -47,11 +47,13 @@ def beat(
     *,
     job_id: str | None = None,
     trainer_pid: int | None = None,
-) -> None:
-    """Tell that the worker lives and what it does."""
+) -> bool:
+    """Tell that the worker lives and what it does; false where it is not registered."""
     values = {"status": status, "job_id": job_id, "trainer_pid": trainer_pid, "last_seen": now()}
     statement = update(Worker).where(Worker.id == worker_id).values(**values)
-    session.execute(statement, execution_options={"synchronize_session": False})
+    statement = statement.returning(Worker.id)
+    options = {"synchronize_session": False}
+    return session.scalar(statement, execution_options=options) is not None
 
 
 def set_device(session: Session, worker_id: str, device: str) -> None:
