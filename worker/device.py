@@ -10,6 +10,11 @@ from pathlib import Path
 
 import psutil
 
+from trainyard.spec.facts import AutoPrecision
+
+# As /proc/cpuinfo names what torch.cpu.get_capabilities tells of, on x86 and on ARM.
+_CPU_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
+
 
 def device_name(wanted: str) -> str:
     """The GPU's name by ``nvidia-smi``, else the processor's; ``wanted`` as in the settings."""
@@ -23,6 +28,17 @@ def device_memory_bytes(wanted: str) -> int:
     if wanted != "cpu" and (mebibytes := _of_gpu("memory.total", wanted)):
         return int(mebibytes.split()[0]) * 1024**2
     return int(psutil.virtual_memory().total)
+
+
+def auto_precision(wanted: str) -> AutoPrecision:
+    """What ``precision: auto`` becomes on that device: bfloat16 where it has that in hardware.
+
+    As ``worker.training.device.choose_precision`` decides with torch's help: compute capability 8
+    of a GPU, or an instruction set of the processor.
+    """
+    if wanted != "cpu" and (capability := _of_gpu("compute_cap", wanted)):
+        return "bfloat16" if int(capability.partition(".")[0]) >= 8 else "float32"
+    return "bfloat16" if _CPU_BFLOAT16 & _processor_flags() else "float32"
 
 
 def _gpu_name(wanted: str) -> str | None:
@@ -53,3 +69,10 @@ def processor_name() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def _processor_flags() -> set[str]:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith(("flags", "Features")):
+            return set(line.partition(":")[2].split())
+    return set()

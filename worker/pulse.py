@@ -28,10 +28,16 @@ class Pulse:
     """Two threads: one beats and reaps, the other does what no doorbell told of."""
 
     def __init__(
-        self, context: WorkerContext, role: Role, device: str, memory_bytes: int | None = None
+        self,
+        context: WorkerContext,
+        role: Role,
+        device: str,
+        memory_bytes: int | None = None,
+        auto_precision: str | None = None,
     ) -> None:
         self._context, self._role = context, role
         self._device, self._memory_bytes = device, memory_bytes
+        self._auto_precision = auto_precision
         self._ended = threading.Event()
         try:
             self._beat()
@@ -83,6 +89,7 @@ class Pulse:
             device=self._device,
             worker_pid=self._context.pid,
             memory_bytes=self._memory_bytes,
+            auto_precision=self._auto_precision,
         )
 
     def _look_until_ended(self) -> None:

@@ -25,13 +25,8 @@ class Queue(ApiModel):
     """Where a queued job stands in line."""
 
     position: int
-    """1 is next, if no job ended from now on."""
+    """1 is next."""
     waiting_for: str
-    """In plain words."""
-    retry_at: Timestamp | None = None
-    """When it is tried again, after a fault."""
-    after: list[str] = []
-    """Jobs that have to succeed first."""
 
 
 class Progress(ApiModel):
@@ -58,7 +53,6 @@ class Attempt(ApiModel):
     number: int
     worker: str
     host: str
-    device: str | None
     start_step: int
     outcome: JobStatus | None
     reason: Reason | None
@@ -79,8 +73,6 @@ class Job(ApiModel):
     priority: int
     """Higher goes first."""
     notes: str
-    after: list[str]
-    """Jobs that had to succeed before this one began."""
     model: dict[str, Any]
     training: dict[str, Any]
     definitions: dict[str, Any]

@@ -77,12 +77,13 @@ class CheckedLayer(ApiModel):
 
 
 class MemoryBytes(ApiModel):
-    """What training takes on the device, as estimated."""
+    """What training takes on the device, as estimated; together, at a step's worst moment."""
 
     weights: int
     activations: int
     """What the forward pass keeps for the backward one, at this batch size."""
     gradients: int
+    """Of weights and outputs: what they add at that moment, when some activations are gone."""
     optimizer: int
 
 
@@ -94,9 +95,10 @@ class CheckResult(ApiModel):
     flops: int
     memory_bytes: MemoryBytes
     max_batch_size: int | None
-    """The largest batch that fits the memory of the workers' device; null where unknown."""
+    """The largest batch that fits the memory of the workers' device; null where unknown.
+    `precision: auto` counts as bfloat16 where it is that on every worker, else as float32."""
     time_seconds: float | None
-    """By jobs trained before on the same hardware; null where there is none."""
+    """From start to end, by jobs trained before on the same hardware; null where there is none."""
     warnings: list[str]
 
 

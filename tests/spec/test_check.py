@@ -48,7 +48,10 @@ def test_report_of_the_first_spec_has_the_figures_worked_by_hand() -> None:
     assert report["memory_bytes"] == {
         "weights": 4 * 225_034,
         "activations": 128 * kept,
-        "gradients": 4 * 225_034,
+        # The worst moment is the first ReLU's: but for the first convolution's all weights have
+        # their gradients; of values there are the input, the ReLU's output, the gradients before
+        # and after it, and the outputs.
+        "gradients": 4 * (225_034 - 32 * 10) + 128 * 4 * (784 + 3 * 32 * 26**2 + 10) - 128 * kept,
         "optimizer": 8 * 225_034,
     }
     assert report["warnings"] == [DEFAULT_NORMALISATION]
@@ -203,6 +206,10 @@ def test_time_is_that_of_the_nearest_job_by_flops() -> None:
     # Half the FLOPs of the nearest: twice its samples a second; a third more to validate on.
     facts = dataclasses.replace(FASHION, num_val=60_000)
     assert on(Hardware(speeds=speeds), spec, facts)["time_seconds"] == 3 * 80_000 / 1000
+    slow = dataclasses.replace(speeds[0], evaluated_per_second=250, checkpoint_seconds=2)
+    slow = dataclasses.replace(slow, besides_seconds=7)
+    seconds = on(Hardware(speeds=(slow,)), spec, facts)["time_seconds"]
+    assert seconds == 3 * (60_000 / 1000 + 60_000 / 500 + 2) + 7
     assert report_of(spec)["time_seconds"] is None
     unknown = dataclasses.replace(FASHION, num_train=None)
     assert on(Hardware(speeds=speeds), spec, unknown)["time_seconds"] is None

@@ -15,7 +15,7 @@ from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limit
 from trainyard.spec.graph import Graph, examine
 from trainyard.spec.initial import fit_of
 from trainyard.spec.job import JobSpec, invalid_spec
-from trainyard.spec.memory import MemoryBytes, estimate_memory, largest_batch
+from trainyard.spec.memory import Memory, MemoryBytes, memory_of
 from trainyard.spec.parts import Expansion
 from trainyard.spec.patterns import matches
 from trainyard.spec.shapes import Shape, ShapeError
@@ -76,7 +76,9 @@ def check(
     mistakes = _too_many_layers(expansion, limits) + mistakes + of_training
     if graph is None:
         raise invalid_spec(mistakes)
-    memory = estimate_memory(graph, spec.training, facts.num_train)
+    batch_size = min(spec.training.batch_size, facts.num_train or spec.training.batch_size)
+    estimate = memory_of(graph, spec.training, hardware.auto_precision)
+    memory = estimate.of_batch(batch_size)
     mistakes += _over_limits(graph, memory, limits) + _all_frozen(spec, graph)
     fit = fit_of(graph, initial, spec.training.init_map) if initial is not None else []
     if spec.training.init_strict:
@@ -88,26 +90,48 @@ def check(
         "num_params": graph.num_params,
         "flops": graph.flops,
         "memory_bytes": memory,
-        "max_batch_size": _max_batch_size(spec, facts, memory, hardware),
+        "max_batch_size": _max_batch_size(facts, estimate, hardware),
         "time_seconds": estimate_seconds(spec.training, graph.flops, facts, hardware),
         "warnings": [
             *graph.warnings,
             *stand_ins(spec.definitions),
             *warnings_of(spec.training, facts, graph),
+            *_too_large_for(hardware, estimate, batch_size),
             *fit,
         ],
     }
 
 
-def _max_batch_size(
-    spec: JobSpec, facts: DatasetFacts, memory: MemoryBytes, hardware: Hardware
-) -> int | None:
+def _max_batch_size(facts: DatasetFacts, memory: Memory, hardware: Hardware) -> int | None:
     """The largest batch that fits; at most the training split."""
     if hardware.memory_bytes is None:
         return None
-    in_use = min(spec.training.batch_size, facts.num_train or spec.training.batch_size)
-    largest = largest_batch(memory, in_use, hardware.memory_bytes)
+    largest = memory.largest_batch(hardware.memory_bytes)
     return largest if facts.num_train is None else min(largest, facts.num_train)
+
+
+def _too_large_for(hardware: Hardware, memory: Memory, batch_size: int) -> list[str]:
+    """A warning that no worker's device holds a batch of this size, by the estimate."""
+    if hardware.memory_bytes is None:
+        return []
+    largest = memory.largest_batch(hardware.memory_bytes)
+    if largest >= batch_size:
+        return []
+    taken = sum(_figures(memory.of_batch(batch_size)))
+    advice = (
+        f"batch_size {largest} with accumulate {-(-batch_size // largest)} has about the same "
+        "effective batch"
+        if largest
+        else "not even a batch of one sample fits"
+    )
+    return [
+        f"batches of {batch_size:,} take {taken:,} bytes by estimate, the device has "
+        f"{hardware.memory_bytes:,}: {advice}"
+    ]
+
+
+def _figures(memory: MemoryBytes) -> list[int]:
+    return [int(size) for size in memory.values()]  # type: ignore[call-overload]
 
 
 def _all_frozen(spec: JobSpec, graph: Graph) -> list[Mistake]:
@@ -150,7 +174,7 @@ def _too_many_layers(expansion: Expansion, limits: Limits) -> list[Mistake]:
 
 
 def _over_limits(graph: Graph, memory: MemoryBytes, limits: Limits) -> list[Mistake]:
-    total_bytes = sum(int(size) for size in memory.values())  # type: ignore[call-overload]
+    total_bytes = sum(_figures(memory))
     figures = (
         ("/model", "max_parameters", "parameters", graph.num_params, limits.max_parameters),
         ("/model", "max_flops", "FLOPs a sample", graph.flops, limits.max_flops),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from trainyard.spec.shapes import Shape
+
+AutoPrecision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,30 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a job was trained: a sample's forward FLOPs, and samples of training a second."""
+    """How fast a job was: a sample's forward FLOPs, and samples of training a second.
+
+    ``evaluated_per_second`` is of validation, 0 where there was none; ``besides_seconds`` are all
+    else, from the start to the exports.
+    """
 
     flops: int
     samples_per_second: float
+    evaluated_per_second: float = 0.0
+    checkpoint_seconds: float = 0.0
+    besides_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What training will run on. ``memory_bytes`` is None, ``speeds`` empty when unknown."""
+    """What training will run on. ``memory_bytes`` is None, ``speeds`` empty when unknown.
+
+    ``auto_precision`` is what ``precision: auto`` becomes there; float32, which takes more, where
+    that is not known.
+    """
 
     memory_bytes: int | None = None
     speeds: tuple[Speed, ...] = ()
+    auto_precision: AutoPrecision = "float32"
 
 
 UNKNOWN_HARDWARE = Hardware()

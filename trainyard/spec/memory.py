@@ -1,76 +1,31 @@
 """An estimate of the memory that training takes, from shapes alone.
 
-What counts is what torch's autograd keeps from the forward pass for the backward one: some
-layers keep their input, some their output, most keep one tensor that a neighbour keeps too. Each
-tensor counts once, as it does in memory.
+A step's backward pass is gone through node by node: what the forward pass kept grows less as the
+gradients of the weights grow more, and the gradients of the outputs lie between. The moment with
+the most decides. What each layer keeps stands in ``kept.py``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypedDict
 
-from trainyard.spec.graph import Graph, Node
+from trainyard.spec.graph import Graph
+from trainyard.spec.kept import Kept, kept_by_nodes
+from trainyard.spec.language.limits import FLOAT_BYTES
+from trainyard.spec.model import INPUT
 from trainyard.spec.shapes import numel
-from trainyard.spec.training import TrainingSpec
+from trainyard.spec.training import Precision, TrainingSpec
 
-FLOAT32_BYTES = 4
-_HALF_BYTES = 2
-
-# What the gradient of a layer needs, by type; a type that stands nowhere keeps input and output.
-_KEEP_OUTPUT = {"relu", "sigmoid", "tanh", "softmax", "log_softmax", "softmin", "softmax2d"}
-_KEEP_NOTHING = {
-    "add",
-    "subtract",
-    "average",
-    "concatenate",
-    "stochastic_depth",
-    "upsample",
-    "pad1d",
-    "pad2d",
-    "pad3d",
-    "global_avg_pool1d",
-    "global_avg_pool2d",
-    "global_avg_pool3d",
-    "dropout",
-    "dropout1d",
-    "dropout2d",
-    "dropout3d",
-    "positional_encoding",
-}
-_VIEWS = {
-    "flatten",
-    "reshape",
-    "unflatten",
-    "permute",
-    "select",
-    "identity",
-    "center_crop",
-    "crop_to",
-}
-_KEEP_INPUT = {
-    "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "log_sigmoid",
-    "softplus", "hardswish", "hardsigmoid", "hardtanh", "relu6", "softsign", "softshrink",
-    "hardshrink", "threshold", "glu", "multiply", "matmul", "maximum", "minimum", "linear",
-    "layer_scale", "affine",
-}  # fmt: skip
-_KEEP_INPUT_PREFIXES = (
-    "conv",
-    "depthwise_conv",
-    "separable_conv",
-    "batch_norm",
-    "instance_norm",
-    "layer_norm",
-    "group_norm",
-    "max_pool",
-    "avg_pool",
-    "adaptive_",
-    "global_max_pool",
-)
-_INDEX_BYTES = 8  # of a max-pooling, for each output
+HALF_PRECISIONS = ("bfloat16", "float16")
 
 
 class MemoryBytes(TypedDict):
-    """Bytes while training: parameters, what the forward pass keeps, gradients, state."""
+    """Bytes while training, which add up to what is taken at the worst moment of a step.
+
+    ``activations`` are what the forward pass keeps for the backward one. ``gradients`` are what
+    those of weights and outputs add at that moment: some activations are gone by then.
+    """
 
     weights: int
     activations: int
@@ -78,77 +33,99 @@ class MemoryBytes(TypedDict):
     optimizer: int
 
 
-def estimate_memory(graph: Graph, training: TrainingSpec, num_train: int | None) -> MemoryBytes:
+@dataclass(frozen=True)
+class Moment:
+    """Bytes at one moment of a step: whatever the batch, and for each sample of it."""
+
+    fixed: int
+    each: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The estimate for any size of a batch."""
+
+    weights: int
+    optimizer: int
+    kept: Moment
+    moments: tuple[Moment, ...]
+
+    def of_batch(self, size: int) -> MemoryBytes:
+        """Bytes with batches of ``size``."""
+        kept = self.kept.fixed + size * self.kept.each
+        peak = max(moment.fixed + size * moment.each for moment in self.moments)
+        return {
+            "weights": self.weights,
+            "activations": kept,
+            "gradients": max(0, peak - kept),
+            "optimizer": self.optimizer,
+        }
+
+    def largest_batch(self, available_bytes: int) -> int:
+        """The most samples in a batch with which training fits; 0: none."""
+        room = available_bytes - self.weights - self.optimizer
+        fits = [(room - moment.fixed) // max(1, moment.each) for moment in self.moments]
+        return max(0, min(fits))
+
+
+def memory_of(graph: Graph, training: TrainingSpec, auto: Precision = "float32") -> Memory:
     """Weights, gradients and state in float32, activations in the spec's precision.
 
-    ``auto`` counts as float32. The batch is the spec's, or the whole training split where that
-    is smaller. A half precision keeps a copy of the weights too, among the activations.
+    ``auto`` is what the precision of that name is on the device.
     """
-    batch = training.batch_size if num_train is None else min(training.batch_size, num_train)
-    weights = FLOAT32_BYTES * graph.num_params
-    has_copies = training.precision in ("bfloat16", "float16")
-    copies = _HALF_BYTES * graph.num_params if has_copies else 0
-    averages = weights if training.ema is not None else 0
-    return {
-        "weights": weights + averages,
-        "activations": batch * kept_bytes(graph, training.precision) + copies,
-        "gradients": weights,
-        "optimizer": weights * training.optimizer.num_state_tensors(),
-    }
+    precision = auto if training.precision == "auto" else training.precision
+    weights = FLOAT_BYTES * graph.num_params
+    nodes = kept_by_nodes(graph, half=precision in HALF_PRECISIONS)
+    kept, moments = _moments(graph, nodes, accumulates=training.accumulate > 1)
+    return Memory(
+        weights=weights * (1 if training.ema is None else 2),
+        optimizer=weights * training.optimizer.num_state_tensors(),
+        kept=kept,
+        moments=moments,
+    )
 
 
-def largest_batch(memory: MemoryBytes, batch_size: int, available_bytes: int) -> int:
-    """The most samples in a batch with which training fits into ``available_bytes``; 0: none.
-
-    ``memory`` is that of batches of ``batch_size``.
-    """
-    fixed = memory["weights"] + memory["gradients"] + memory["optimizer"]
-    each = max(1, memory["activations"] // batch_size)
-    return max(0, (available_bytes - fixed) // each)
-
-
-def kept_bytes(graph: Graph, precision: str = "float32") -> int:
-    """Bytes of one sample that are kept from the forward pass for the backward one."""
-    value_bytes = _HALF_BYTES if precision in ("bfloat16", "float16") else FLOAT32_BYTES
-    sizes = {"input": numel(graph.input_shape)}
-    owner = {"input": "input"}  # whose memory a layer's output lies in
-    kept: set[str] = set()
-    extra = 0
-    for node in graph.nodes:
-        sizes[node.name] = numel(node.output_shape)
-        is_view = node.type in _VIEWS
-        owner[node.name] = owner[node.inputs[0]] if is_view else node.name
-        if is_view:
-            continue
-        keeps_input, keeps_output = _keeps(node.type)
-        if keeps_input:
-            kept.update(owner[name] for name in node.inputs)
-        if keeps_output:
-            kept.add(node.name)
-        extra += _own_bytes(node, value_bytes)
-    # The loss keeps the logarithms of the probabilities, in float32.
-    loss = FLOAT32_BYTES * sizes[graph.output]
-    return value_bytes * sum(sizes[name] for name in kept) + extra + loss
-
-
-def _keeps(kind: str) -> tuple[bool, bool]:
-    """Whether a layer of this type keeps its inputs, and its output."""
-    if kind in _KEEP_NOTHING:
-        return False, False
-    if kind in _KEEP_OUTPUT:
-        return False, True
-    if kind in _KEEP_INPUT or kind.startswith(_KEEP_INPUT_PREFIXES):
-        return True, False
-    return True, True
+def _moments(
+    graph: Graph, nodes: list[Kept], *, accumulates: bool
+) -> tuple[Moment, tuple[Moment, ...]]:
+    """What the forward pass keeps, and every moment of the backward one, without weights' own."""
+    sizes = {INPUT: FLOAT_BYTES * numel(graph.input_shape)}
+    sizes |= {kept.node.name: kept.output_bytes for kept in nodes}
+    # The loss keeps the logarithms of probabilities; the outputs wait for the metrics.
+    outputs = FLOAT_BYTES * numel(graph.output_shape)
+    first = _first_keepers(nodes)
+    held = [
+        sum(sizes[name] for name, index in first.items() if index == place) + kept.own_bytes
+        for place, kept in enumerate(nodes)
+    ]
+    copies = [kept.weight_copy_bytes for kept in nodes]
+    whole = Moment(sum(copies), sum(held) + outputs)
+    of_weights = FLOAT_BYTES * graph.num_params
+    grown = of_weights if accumulates else 0  # gradients of the batches before are there already
+    moments = [Moment(whole.fixed + grown, whole.each + outputs)]
+    with_gradient = {kept.node.name: kept.output_bytes for kept in nodes if kept.has_gradient}
+    waiting: dict[str, int] = {}  # bytes of the gradients of outputs that are not used up
+    fixed, each = sum(copies), sum(held)
+    for place in range(len(nodes) - 1, -1, -1):
+        node = nodes[place].node
+        grown += 0 if accumulates else FLOAT_BYTES * node.num_params
+        near = (node.name, *node.inputs)
+        waiting |= {name: with_gradient[name] for name in near if name in with_gradient}
+        moments.append(
+            Moment(
+                fixed + grown, each + sum(waiting.values()) + nodes[place].passing_bytes + outputs
+            )
+        )
+        waiting.pop(node.name, None)
+        fixed, each = fixed - copies[place], each - held[place]
+    moments.append(Moment(of_weights, outputs))
+    return whole, tuple(moments)
 
 
-def _own_bytes(node: Node, value_bytes: int) -> int:
-    """Bytes that a layer keeps beside its input and output."""
-    if "max_pool" in node.type:
-        return _INDEX_BYTES * numel(node.output_shape)
-    if node.type == "dropout":
-        return value_bytes * numel(node.output_shape)  # the mask
-    if node.type.startswith("separable_conv"):  # between its two convolutions
-        between = node.input_shapes[0][0] * numel(node.output_shape) // node.output_shape[0]
-        return value_bytes * between
-    return 0
+def _first_keepers(nodes: list[Kept]) -> dict[str, int]:
+    """The place of the first node that keeps each tensor: the backward pass ends with it."""
+    first: dict[str, int] = {}
+    for place, kept in enumerate(nodes):
+        for name in kept.tensors:
+            first.setdefault(name, place)
+    return first

@@ -56,8 +56,6 @@ class Owner(Base):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
-    # Of all claims of jobs, the number of this owner's last; 0 before the first.
-    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -136,7 +134,7 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_owner", "owner_id", "id"),
-        Index("ix_jobs_queue", "status", "owner_id", "priority", "id"),
+        Index("ix_jobs_queue", "status", "priority", "id"),
         Index("ix_jobs_dataset", "dataset_id"),
     )
 
@@ -176,17 +174,6 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
-class Awaited(Base):
-    """A queued or paused job is to come after another, which has not succeeded yet."""
-
-    __tablename__ = "awaited"
-
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-    after_id: Mapped[str] = mapped_column(
-        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
-
-
 class Attempt(Base):
     """One try at a job: where, from which step, and how it ended."""
 
@@ -196,7 +183,6 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[str] = mapped_column(Id)
     host: Mapped[str] = mapped_column(String(200))
-    device: Mapped[str | None] = mapped_column(String(200))
     start_step: Mapped[int] = mapped_column(default=0)
     outcome: Mapped[str | None] = mapped_column(String(20))  # the status that it led to
     reason: Mapped[dict[str, Any] | None]
@@ -315,6 +301,7 @@ class Worker(Base):
     worker_pid: Mapped[int]
     trainer_pid: Mapped[int | None]
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the device, where known
+    auto_precision: Mapped[str | None] = mapped_column(String(20))  # what `precision: auto` is
     started_at: Mapped[datetime] = mapped_column(default=now)
     last_seen: Mapped[datetime] = mapped_column(default=now, index=True)
 

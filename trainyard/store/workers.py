@@ -13,8 +13,6 @@ from trainyard.store.tables import Worker, now
 
 WorkerStatus = Literal["idle", "busy", "stopping", "stopped"]
 FORGOTTEN_AFTER = timedelta(days=1)
-INGEST_DEVICE = "ingest"  # what a worker that does not train tells as its device
-_UP = {"idle", "busy"}
 
 
 def register_worker(
@@ -25,6 +23,7 @@ def register_worker(
     device: str,
     worker_pid: int,
     memory_bytes: int | None = None,
+    auto_precision: str | None = None,
 ) -> None:
     """Add a worker that has just started; forgets those not seen for a day."""
     session.execute(delete(Worker).where(Worker.last_seen < now() - FORGOTTEN_AFTER))
@@ -34,6 +33,7 @@ def register_worker(
             host=host,
             device=device,
             memory_bytes=memory_bytes,
+            auto_precision=auto_precision,
             status="idle",
             worker_pid=worker_pid,
         )
@@ -65,16 +65,6 @@ def set_device(session: Session, worker_id: str, device: str) -> None:
 def list_workers(session: Session) -> Sequence[Worker]:
     """Every worker known, oldest first."""
     return session.scalars(select(Worker).order_by(Worker.id)).all()
-
-
-def count_trainers(session: Session, silent_after: timedelta) -> tuple[int, int]:
-    """How many workers that train are up, and how many of these are idle."""
-    up = [
-        worker.status
-        for worker in list_workers(session)
-        if worker.device != INGEST_DEVICE and effective_status(worker, silent_after) in _UP
-    ]
-    return len(up), up.count("idle")
 
 
 def effective_status(worker: Worker, silent_after: timedelta) -> str:

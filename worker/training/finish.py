@@ -44,21 +44,17 @@ def finish(
         return Outcome("interrupted", summary=dict(position.latest))
     if split == "test":
         teller.tell_metrics(totals.values("test", run.training.means("test")))
+    onnx, exports = _onnx(run, class_names), _exports(run, class_names, teller)
+    pace = teller.pace()
     return Outcome(
         "finished",
         summary=dict(position.latest),
         best=asdict(position.best) if position.best else None,
         report=report.as_json(split),
-        speed=_speed(graph, teller.samples_per_second),
-        onnx=_onnx(run, class_names),
-        exports=_exports(run, class_names, teller),
+        speed=None if pace is None else {"flops": graph.flops, **pace},
+        onnx=onnx,
+        exports=exports,
     )
-
-
-def _speed(graph: Graph, samples_per_second: float | None) -> dict[str, float] | None:
-    if samples_per_second is None:
-        return None
-    return {"flops": graph.flops, "samples_per_second": samples_per_second}
 
 
 def _onnx(run: Run, class_names: list[str]) -> bytes:

@@ -6,6 +6,7 @@ is told to a ``Reporter``, and a ``Stop`` is asked before every step.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from trainyard.spec.job import JobSpec
@@ -38,17 +39,15 @@ def train(
     device: str = "auto",
     resume: tuple[bytes, bytes] | None = None,
     initial: bytes | None = None,
-    used_seconds: float = 0.0,
 ) -> Outcome:
     """Trains to the end, until ``stop`` is set, or until it cannot go on.
 
     ``splits`` holds ``train`` and, where the dataset has them, ``val`` and ``test``.
     ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
     training is then bit for bit that of one which was never interrupted. ``initial`` is a
-    safetensors file of weights to begin with, as ``init_from`` says. ``used_seconds`` of the time
-    limit are gone already.
+    safetensors file of weights to begin with, as ``init_from`` says.
     """
-    training = spec.training
+    began, training = time.monotonic(), spec.training
     chosen = devices.choose_device(device)
     try:
         devices.make_repeatable(training.seed, deterministic=training.deterministic)
@@ -56,15 +55,14 @@ def train(
             run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
             if resume is not None:
                 run.restore(*resume)
-            resumed = resume is not None
-            teller = Teller(run, reporter, writer, resumed=resumed, used_seconds=used_seconds)
-            if initial is not None and not resumed:
+            teller = Teller(run, reporter, writer, began=began, resumed=resume is not None)
+            if initial is not None and resume is None:
                 fit = begin_with(run.network, initial, training.init_map)
                 run.weights_changed()
                 teller.tell_fit(fit)
                 if training.init_strict and not fit.is_whole:
                     return endings.initial_weights(fit)
-            teller.tell_start(resumed=resumed)
+            teller.tell_start(resumed=resume is not None)
             held_out = {
                 name: Samples(split, chosen, devices.resident_bytes(chosen))
                 for name, split in splits.items()
@@ -102,8 +100,10 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
                 teller.tell_checkpoint(for_resume=not is_step_due)
 
         values = run.epoch_means()
-        if run.nearest_mean is not None and not fit_means(run, stop):
-            return _interrupt(run, teller)
+        if run.nearest_mean is not None:
+            if not fit_means(run, stop):
+                return _interrupt(run, teller)
+            teller.tell_evaluated(len(run.samples))
         if val is not None:
             totals = evaluate(run, val, stop)
             if totals is None:
@@ -113,7 +113,7 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
             if not totals.is_finite:
                 return endings.diverged(training, f"the validation loss after step {position.step}")
             values |= on_val
-            teller.leave_out_time()
+            teller.tell_evaluated(len(val))
 
         is_best, is_due = judge.close_epoch(position, training, values, has_val=val is not None)
         if is_due or teller.is_time_for_checkpoint:

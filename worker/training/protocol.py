@@ -72,7 +72,7 @@ class Outcome:
     best: dict[str, Any] | None = None  # {"metric", "value", "step"}
     report: dict[str, Any] | None = None
     reason: dict[str, str] | None = None
-    # {"flops" of a sample's forward pass, "samples_per_second" of training}
+    # {"flops" of a sample's forward pass, and ``Teller.pace``}
     speed: dict[str, float] | None = None
     onnx: bytes | None = None  # of the best checkpoint; raw pictures in, probabilities out
     exports: dict[str, bytes] = field(default_factory=dict)  # of plugins, by their exporters' names

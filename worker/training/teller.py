@@ -14,32 +14,53 @@ from worker.training.snapshot import Writer
 
 
 class Teller:
-    """Holds the clock of one training."""
+    """Holds the clock of one training. ``began`` is when its process began with it."""
 
     def __init__(
-        self, run: Run, reporter: Reporter, writer: Writer, *, resumed: bool, used_seconds: float
+        self, run: Run, reporter: Reporter, writer: Writer, *, began: float, resumed: bool
     ) -> None:
         self.run = run
         self.reporter = reporter
         self.writer = writer
-        self._started = time.monotonic() - used_seconds
+        self._started = time.monotonic() - run.position.elapsed_seconds
         self._reported = self._kept = time.monotonic()
         self._kept_place = run.position.place if resumed else None
+        self._began = began
         self._samples, self._seconds = 0, 0.0
+        self._evaluated, self._evaluating = 0, 0.0
+        self._checkpoints, self._writing = 0, 0.0
         self._rate: float | None = None  # samples per second, since the last report
 
-    @property
-    def samples_per_second(self) -> float | None:
-        """Of training alone, without validation and checkpoints; None before the second report."""
-        return self._samples / self._seconds if self._samples else None
+    def pace(self) -> dict[str, float] | None:
+        """What later estimates go by; None before the second report.
+
+        Samples a second of training and of validation, seconds of a checkpoint, and seconds of
+        all else: the start, the last test, the exports.
+        """
+        if not self._samples:
+            return None
+        whole = time.monotonic() - self._began
+        besides = whole - self._seconds - self._evaluating - self._writing
+        return {
+            "samples_per_second": self._samples / self._seconds,
+            "evaluated_per_second": self._evaluated / max(self._evaluating, 1e-9),
+            "checkpoint_seconds": self._writing / max(self._checkpoints, 1),
+            "besides_seconds": max(besides, 0.0),
+        }
 
     def is_over(self, limit_seconds: float | None) -> bool:
-        """Whether the training, with what earlier attempts used, has taken longer."""
+        """Whether the training, with the time before it was resumed, has taken longer."""
         return limit_seconds is not None and time.monotonic() - self._started > limit_seconds
 
-    def leave_out_time(self) -> None:
-        """What has passed since the last report does not count for the speed."""
-        self._reported = time.monotonic()
+    def _lap(self) -> float:
+        """Seconds since the last report, which do not count for the speed."""
+        before, self._reported = self._reported, time.monotonic()
+        return self._reported - before
+
+    def tell_evaluated(self, num_samples: int) -> None:
+        """That a pass over so many samples has just ended."""
+        self._evaluated += num_samples
+        self._evaluating += self._lap()
 
     def log(self, message: str, level: Level = "info") -> None:
         self.reporter.log(level, message)
@@ -115,5 +136,7 @@ class Teller:
         if for_resume and place == self._kept_place:
             return
         self._kept, self._kept_place = time.monotonic(), place
+        self.run.position.elapsed_seconds = self._kept - self._started
         self.writer.write(self.run.snapshot(is_best=is_best, for_resume=for_resume))
-        self.leave_out_time()
+        self._checkpoints += 1
+        self._writing += self._lap()

@@ -647,7 +647,7 @@ export interface paths {
         };
         /**
          * Get Queue
-         * @description How long the queue is, and where the caller's first 200 jobs stand in it.
+         * @description How long the queue is, and where the caller's jobs stand in it.
          */
         get: operations["get_queue"];
         put?: never;
@@ -867,8 +867,6 @@ export interface components {
          * @description One try at a job.
          */
         Attempt: {
-            /** Device */
-            device: string | null;
             /** Finished At */
             finished_at: string | null;
             /** Host */
@@ -1008,6 +1006,7 @@ export interface components {
             /**
              * Max Batch Size
              * @description The largest batch that fits the memory of the workers' device; null where unknown.
+             *     `precision: auto` counts as bfloat16 where it is that on every worker, else as float32.
              */
             max_batch_size: number | null;
             memory_bytes: components["schemas"]["MemoryBytes"];
@@ -1015,7 +1014,7 @@ export interface components {
             num_params: number;
             /**
              * Time Seconds
-             * @description By jobs trained before on the same hardware; null where there is none.
+             * @description From start to end, by jobs trained before on the same hardware; null where there is none.
              */
             time_seconds: number | null;
             /** Warnings */
@@ -1265,11 +1264,6 @@ export interface components {
          */
         Job: {
             /**
-             * After
-             * @description Jobs that had to succeed before this one began.
-             */
-            after: string[];
-            /**
              * Attempt
              * @description How many times a worker has begun it.
              */
@@ -1342,11 +1336,6 @@ export interface components {
          * @description A job with all its attempts, and the spec as it was written.
          */
         JobDetail: {
-            /**
-             * After
-             * @description Jobs that had to succeed before this one began.
-             */
-            after: string[];
             /**
              * Attempt
              * @description How many times a worker has begun it.
@@ -1602,7 +1591,7 @@ export interface components {
         };
         /**
          * MemoryBytes
-         * @description What training takes on the device, as estimated.
+         * @description What training takes on the device, as estimated; together, at a step's worst moment.
          */
         MemoryBytes: {
             /**
@@ -1610,7 +1599,10 @@ export interface components {
              * @description What the forward pass keeps for the backward one, at this batch size.
              */
             activations: number;
-            /** Gradients */
+            /**
+             * Gradients
+             * @description Of weights and outputs: what they add at that moment, when some activations are gone.
+             */
             gradients: number;
             /** Optimizer */
             optimizer: number;
@@ -1808,25 +1800,11 @@ export interface components {
          */
         Queue: {
             /**
-             * After
-             * @description Jobs that have to succeed first.
-             * @default []
-             */
-            after: string[];
-            /**
              * Position
-             * @description 1 is next, if no job ended from now on.
+             * @description 1 is next.
              */
             position: number;
-            /**
-             * Retry At
-             * @description When it is tried again, after a fault.
-             */
-            retry_at: string | null;
-            /**
-             * Waiting For
-             * @description In plain words.
-             */
+            /** Waiting For */
             waiting_for: string;
         };
         /**
@@ -1842,30 +1820,16 @@ export interface components {
             queued: number;
             /** Running */
             running: number;
-            /**
-             * Workers
-             * @description That train and are up.
-             */
-            workers: number;
         };
-        /**
-         * QueuedJob
-         * @description A job of the caller's and its place in the whole queue.
-         */
+        /** QueuedJob */
         QueuedJob: {
-            /**
-             * After
-             * @description Jobs that have to succeed first.
-             * @default []
-             */
-            after: string[];
             /** Job Id */
             job_id: string;
             /** Name */
             name: string;
             /**
              * Position
-             * @description 1 is next, if no job ended from now on.
+             * @description In the whole queue; 1 is next.
              */
             position: number;
             /** Priority */
@@ -1875,15 +1839,7 @@ export interface components {
              * Format: date-time
              */
             queued_at: string;
-            /**
-             * Retry At
-             * @description When it is tried again, after a fault.
-             */
-            retry_at: string | null;
-            /**
-             * Waiting For
-             * @description In plain words.
-             */
+            /** Waiting For */
             waiting_for: string;
         };
         /**
@@ -1935,10 +1891,10 @@ export interface components {
         };
         /**
          * ReasonCode
-         * @description Why a job ended as it did; the last two are of attempts alone, after which it goes on.
+         * @description Why a job ended as it did.
          * @enum {string}
          */
-        ReasonCode: "out_of_memory" | "diverged" | "bad_data" | "worker_lost" | "time_limit" | "cancelled_by_user" | "dependency_failed" | "internal" | "paused_by_user" | "worker_stopped";
+        ReasonCode: "out_of_memory" | "diverged" | "bad_data" | "worker_lost" | "time_limit" | "cancelled_by_user" | "internal";
         /**
          * Replay
          * @description What became of a replay.

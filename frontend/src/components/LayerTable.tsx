@@ -45,15 +45,15 @@ export function LayerTable({ result }: { result: CheckResult }) {
 }
 
 function Totals({ result }: { result: CheckResult }) {
-  const { weights, activations, optimizer } = result.memory_bytes
+  const { weights, activations, gradients, optimizer } = result.memory_bytes
   return (
     <Group gap="xl">
       <Figure label="Parameters" value={result.num_params.toLocaleString('en')} />
       <Figure label="FLOPs a sample" value={formatCount(result.flops)} />
       <Figure
         label="Memory, estimated"
-        value={formatBytes(weights + activations + optimizer)}
-        title={`weights ${formatBytes(weights)}, activations ${formatBytes(activations)}, optimizer ${formatBytes(optimizer)}`}
+        value={formatBytes(weights + activations + gradients + optimizer)}
+        title={`weights ${formatBytes(weights)}, activations ${formatBytes(activations)}, gradients ${formatBytes(gradients)}, optimizer ${formatBytes(optimizer)}`}
       />
     </Group>
   )

@@ -13,3 +13,4 @@ MAX_TOTAL_VALUES = 2**30  # of all tensors that an expression makes
 MAX_WINDOW_VALUES = 2**36  # that the windows of one pooling read
 MAX_FLOPS = 10**14
 MAX_PARTS = 200_000  # of the expressions of all layers of a model; reading them takes about 1 s
+FLOAT_BYTES, HALF_BYTES = 4, 2  # of a value

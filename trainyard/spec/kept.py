@@ -1,0 +1,204 @@
+"""What each layer of a graph keeps of the forward pass for the backward one, from shapes alone.
+
+Some layers keep their input, some their output, most keep one tensor that a neighbour keeps too.
+Under a half precision layers with matrices compute in 16 bits, on a copy where their input has
+32, and keep a copy of their weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainyard.spec.definitions.layers import DefinedLayer
+from trainyard.spec.graph import Graph, Node
+from trainyard.spec.language.keeping import KeptByProgram, kept_by_program
+from trainyard.spec.language.limits import FLOAT_BYTES, HALF_BYTES
+from trainyard.spec.model import INPUT
+from trainyard.spec.shapes import numel
+
+Owners = dict[str, str]  # by node: whose memory its output lies in
+Keeps = tuple[tuple[str, ...], int]  # outputs that are held on to, and bytes of its own
+_INDEX_BYTES = 8
+
+# What the gradient of a layer needs, by type; a type that stands nowhere keeps input and output.
+_KEEP_OUTPUT = {"relu", "sigmoid", "tanh", "softmax", "log_softmax", "softmin", "softmax2d"}
+_KEEP_NOTHING = {
+    "add", "subtract", "average", "concatenate", "stochastic_depth", "upsample", "rescale",
+    "pad1d", "pad2d", "pad3d", "pixel_shuffle", "pixel_unshuffle", "global_avg_pool1d",
+    "global_avg_pool2d", "global_avg_pool3d", "dropout", "dropout1d", "dropout2d", "dropout3d",
+    "alpha_dropout", "feature_alpha_dropout", "tanhshrink", "positional_encoding", "embedding",
+    "multi_head_attention", "lstm", "gru",
+}  # fmt: skip
+_VIEWS = {
+    "flatten", "reshape", "unflatten", "permute", "select", "identity", "center_crop", "crop_to",
+}  # fmt: skip
+_KEEP_INPUT = {
+    "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "log_sigmoid",
+    "softplus", "hardswish", "hardsigmoid", "hardtanh", "relu6", "softsign", "softshrink",
+    "hardshrink", "threshold", "glu", "multiply", "matmul", "maximum", "minimum", "linear",
+    "layer_scale", "affine", "squeeze_excitation", "cbam", "local_response_norm",
+}  # fmt: skip
+_KEEP_INPUT_PREFIXES = (
+    "conv", "depthwise_conv", "separable_conv", "batch_norm", "instance_norm", "layer_norm",
+    "group_norm", "max_pool", "avg_pool", "lp_pool", "adaptive_",
+)  # fmt: skip
+_WITH_MATRICES = {"linear", "matmul", "multi_head_attention", "lstm", "gru"}
+_WITH_MATRICES_PREFIXES = ("conv", "depthwise_conv", "separable_conv")
+_GIVE_FLOATS = {"positional_encoding", "layer_scale", "affine", "rms_norm", "local_response_norm"}
+# Of each unit and step: gates, states and products, as counted on a CPU; GPUs keep less.
+_RECURRENT_VALUES = {"lstm": 16, "gru": 7}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one node keeps. Bytes are of one sample, but for the copy of its weights.
+
+    ``tensors`` are names of outputs (``input`` too) whose memory it holds on to; ``output`` is
+    whose memory its own output lies in, of ``output_bytes``, the same as an input's for a view.
+    """
+
+    node: Node
+    tensors: tuple[str, ...]
+    own_bytes: int
+    passing_bytes: int  # only while its gradients are reckoned
+    weight_copy_bytes: int
+    output: str
+    output_bytes: int
+    has_gradient: bool
+
+
+def kept_by_nodes(graph: Graph, *, half: bool) -> list[Kept]:
+    """For each node of the graph, in its order."""
+    found: dict[str, Kept] = {}
+    widths, whose, learns = {INPUT: FLOAT_BYTES}, {INPUT: INPUT}, {INPUT: False}
+    for node in graph.nodes:
+        name = node.name
+        given = [widths[giver] for giver in node.inputs]
+        layer, run = node.layer, None
+        if isinstance(layer, DefinedLayer):
+            program = layer.lowered(node.input_shapes[0]).forward
+            run = kept_by_program(program, given[0], half=half)
+        widths[name] = run.width if run else _width(node, given, half=half)
+        is_view = node.type in _VIEWS
+        whose[name] = whose[node.inputs[0]] if is_view else name
+        behind = any(learns[given] for given in node.inputs)
+        learns[name] = behind or node.num_params > 0
+        tensors: tuple[str, ...] = ()
+        own = copy = 0
+        if learns[name] and not is_view:
+            if run and isinstance(layer, DefinedLayer):
+                tensors, own = _keeps_by_definition(node, layer, run, whose)
+            else:
+                tensors, own = _keeps(node, widths, whose)
+            if half and behind and _has_matrices(node.type):
+                copy = HALF_BYTES * node.num_params
+        size = widths[name] * numel(node.output_shape)
+        passing = run.largest_bytes if run else 0
+        found[name] = Kept(node, tensors, own, passing, copy, whose[name], size, learns[name])
+    return list(found.values())
+
+
+def _has_matrices(kind: str) -> bool:
+    return kind in _WITH_MATRICES or kind.startswith(_WITH_MATRICES_PREFIXES)
+
+
+def _width(node: Node, given: list[int], *, half: bool) -> int:
+    """Bytes of one value of the output."""
+    if not half:
+        return FLOAT_BYTES
+    if _has_matrices(node.type):
+        return HALF_BYTES
+    return FLOAT_BYTES if node.type in _GIVE_FLOATS else max(given)
+
+
+def _keeps(node: Node, widths: dict[str, int], whose: Owners) -> Keeps:
+    """Outputs that the node holds on to, and the bytes of what is its own."""
+    width = widths[node.name]
+    own = _own_values(node) * width + _own_bytes(node)
+    names = []
+    if _keeps_input(node.type):
+        for given, shape in zip(node.inputs, node.input_shapes, strict=True):
+            if widths[given] > width and _has_matrices(node.type):
+                own += width * numel(shape)  # a copy in the precision of the matrices
+            else:
+                names.append(whose[given])
+    if _keeps_output(node.type):
+        names.append(node.name)
+    return tuple(names), own
+
+
+def _keeps_by_definition(
+    node: Node, layer: DefinedLayer, run: KeptByProgram, whose: Owners
+) -> Keeps:
+    """As ``_keeps``, of a layer that is an expression."""
+    if layer.definition.backward is not None:
+        # An own rule is given the input, and the output where it asks for it.
+        rules = layer.lowered(node.input_shapes[0]).backward.values()
+        run = KeptByProgram(
+            of_x=True,
+            of_result=any("y" in rule.inputs for rule in rules),
+            own_bytes=0,
+            width=run.width,
+            largest_bytes=run.largest_bytes,
+        )
+    names = [whose[node.inputs[0]]] * run.of_x + [node.name] * run.of_result
+    return tuple(names), run.own_bytes
+
+
+def _keeps_input(kind: str) -> bool:
+    return kind not in _KEEP_NOTHING and kind not in _KEEP_OUTPUT
+
+
+def _keeps_output(kind: str) -> bool:
+    if kind in _KEEP_NOTHING or kind in _KEEP_INPUT:
+        return False
+    return not kind.startswith(_KEEP_INPUT_PREFIXES)
+
+
+def _own_values(node: Node) -> int:
+    """How many values a layer keeps beside its input and output, in the width of its output."""
+    kind, size, given = node.type, numel(node.output_shape), numel(node.input_shapes[0])
+    if kind in ("dropout", "alpha_dropout", "log_sigmoid", "softsign", "tanhshrink"):
+        return size
+    if kind.startswith("separable_conv"):  # between its two convolutions
+        between = node.input_shapes[0][0] * node.layer.depth_multiplier  # type: ignore[attr-defined]
+        return int(between * size // node.output_shape[0])
+    if kind.startswith("lp_pool"):
+        return given + 4 * size
+    if kind == "local_response_norm":
+        return 7 * size // 2
+    if kind == "cbam":  # the picture between its two gates, and the maps of the second
+        return size + 4 * size // node.output_shape[0]
+    if kind == "multi_head_attention":
+        return _of_attention(node, size)
+    if kind in _RECURRENT_VALUES:
+        return given + _of_recurrence(node)
+    return 0
+
+
+def _of_attention(node: Node, size: int) -> int:
+    """The input in another order, queries, keys, values and the joined heads; with dropout the
+    weights of every pair of steps too, which are not reckoned anew in the backward pass."""
+    layer, steps = node.layer, node.input_shapes[0][0]
+    pairs = layer.num_heads * steps * steps if layer.dropout else 0  # type: ignore[attr-defined]
+    return 5 * size + 3 * pairs
+
+
+def _of_recurrence(node: Node) -> int:
+    layer, steps = node.layer, node.input_shapes[0][0]
+    units = layer.hidden_size * (1 + layer.bidirectional)  # type: ignore[attr-defined]
+    return int(_RECURRENT_VALUES[node.type] * steps * units)
+
+
+def _own_bytes(node: Node) -> int:
+    """Bytes that a layer keeps in a width of their own."""
+    kind, size = node.type, numel(node.output_shape)
+    if kind.startswith(("max_pool", "adaptive_max_pool")):
+        return _INDEX_BYTES * size
+    if kind == "embedding":
+        return _INDEX_BYTES * numel(node.input_shapes[0])
+    if kind == "multi_head_attention":  # logarithms of the sums of its softmax
+        return FLOAT_BYTES * node.input_shapes[0][0] * int(node.layer.num_heads)  # type: ignore[attr-defined]
+    if kind == "layer_norm":  # mean and deviation of each vector
+        return 2 * FLOAT_BYTES * size // node.output_shape[-1]
+    return 0
