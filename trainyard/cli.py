@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
-from trainyard import cli_stories
+from trainyard import cli_stories, cli_weights
 from trainyard.client import ApiError, Client
 from trainyard.console import JobId, err, login_file, open_client, out
 from trainyard.errors import TrainyardError
@@ -20,6 +20,8 @@ from trainyard.settings import get_settings
 app = typer.Typer(no_args_is_help=True, help="Train convolutional networks from a JSON spec.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of the service.")
 app.add_typer(datasets, name="datasets")
+app.add_typer(cli_weights.weights, name="weights")
+app.command("import")(cli_weights.import_model)
 app.command()(cli_stories.logs)
 app.command()(cli_stories.replay)
 SpecFile = Annotated[Path, typer.Argument(help="A job spec, as JSON", exists=True, dir_okay=False)]
@@ -72,7 +74,7 @@ def datasets_add(
 @datasets.command("list")
 def datasets_list() -> None:
     """Every dataset of this key's owner."""
-    table = Table("id", "name", "status", "format", "classes", "bytes")
+    table = Table(Column("id", no_wrap=True), "name", "status", "format", "classes", "bytes")
     with open_client() as client:
         for item in client.items("/v1/datasets"):
             row = (item[key] for key in ("id", "name", "status", "format", "num_classes"))
@@ -142,7 +144,7 @@ def jobs(
     limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
 ) -> None:
     """The newest jobs."""
-    table = Table("id", "name", "status", "epoch", "best")
+    table = Table(Column("id", no_wrap=True), "name", "status", "epoch", "best")
     params = {"limit": limit, **({"status": status} if status else {})}
     with open_client() as client:
         for job in client.call("GET", "/v1/jobs", params=params)["items"]:
@@ -199,36 +201,6 @@ def predict(job: JobId, pictures: Annotated[list[Path], typer.Argument(exists=Tr
         for picture, seen in zip(pictures, client.predict(job, *pictures), strict=True):
             top = ", ".join(f"{t['class']} {t['probability']:.3f}" for t in seen["top"])
             out.print(f"{picture}: {top}")
-
-
-@app.command("import")
-def import_model(
-    file: Annotated[
-        Path,
-        typer.Argument(help="A .keras file, or one with to_json()", exists=True, dir_okay=False),
-    ],
-    target: Annotated[
-        Path | None, typer.Option("--spec", help="File for the spec, else <name>.model.json")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="File for the weights, else <name>.safetensors")
-    ] = None,
-) -> None:
-    """Turn a Keras model into the `model` of a spec, and its weights into a safetensors file."""
-    from trainyard.keras_file import answer_of, import_keras_file
-
-    spec_file = target or file.with_name(f"{file.stem}.model.json")
-    weights_file = weights or file.with_name(f"{file.stem}.safetensors")
-    limit = get_settings().max_parameters
-    found = import_keras_file(file, weights_file, max_parameters=limit)
-    answer = answer_of(found.imported)
-    spec_file.write_text(json.dumps({"model": answer["model"]}, indent=2) + "\n")
-    for warning in answer["warnings"]:
-        err.print(f"warning: {warning}", markup=False)
-    shape = "×".join(str(size) for size in answer["input_shape"])
-    out.print(f"{answer['num_params']} parameters, input {shape}: {spec_file}", markup=False)
-    if found.has_weights:
-        out.print(f"weights: {weights_file}", markup=False)
 
 
 @app.command()

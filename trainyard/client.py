@@ -102,6 +102,25 @@ class Client:
             dataset = self.call("GET", f"/v1/datasets/{dataset['id']}")
         return dataset
 
+    def add_weights(self, file: Path, *, name: str | None = None) -> Json:
+        """Uploads a safetensors file, streamed; its ``id`` is what ``init_from`` takes."""
+        with file.open("rb") as stream:
+            weights: Json = self.call(
+                "POST",
+                "/v1/weights",
+                data={"name": name or file.name},
+                files={"file": (file.name, stream)},
+            )
+        return weights
+
+    def import_keras(self, file: Path) -> Json:
+        """A ``.keras`` file as ``model`` and, kept by the service, ``weights``; with warnings."""
+        with file.open("rb") as stream:
+            imported: Json = self.call(
+                "POST", "/v1/specs/import?format=keras", files={"file": (file.name, stream)}
+            )
+        return imported
+
     def check(self, spec: Json) -> Json:
         """Layers, shapes, parameters, memory and warnings of a spec, without training it."""
         report: Json = self.call("POST", "/v1/specs/check", json=spec)

@@ -47,6 +47,7 @@ class HeldBytes(ApiModel):
     datasets: int
     checkpoints: int
     artifacts: int
+    weights: int
 
 
 class UsageLimits(ApiModel):
@@ -62,5 +63,7 @@ class Usage(ApiModel):
     jobs: int
     jobs_by_status: dict[JobStatus, int]
     datasets: int
+    weights: int
+    """Uploaded files of weights."""
     bytes: HeldBytes
     limits: UsageLimits

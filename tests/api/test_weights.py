@@ -33,8 +33,12 @@ def test_weights_are_uploaded_listed_and_deleted(owner: Owner) -> None:
     following = owner.get("/v1/weights", limit=1, cursor=first["next_cursor"])
     assert [item["id"] for item in following["items"]] == [row["id"]]
     assert following["next_cursor"] is None
+    held = owner.get("/v1/usage")
+    assert held["weights"] == 2
+    assert held["bytes"]["weights"] == row["size_bytes"] + other["size_bytes"]
     freed = owner.http.delete(f"/v1/weights/{row['id']}")
     assert freed.json() == {"freed_bytes": row["size_bytes"]}
+    assert owner.get("/v1/usage")["bytes"]["weights"] == other["size_bytes"]
     assert owner.http.get(f"/v1/weights/{row['id']}").status_code == 404
 
 

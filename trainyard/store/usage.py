@@ -8,12 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from trainyard.status import JobStatus
-from trainyard.store.tables import Artifact, Checkpoint, Dataset, Job
+from trainyard.store.tables import Artifact, Checkpoint, Dataset, Job, Weights
 
 
 def usage(session: Session, owner_id: str) -> dict[str, Any]:
-    """``{"jobs", "jobs_by_status", "datasets", "bytes": {"datasets", "checkpoints",
-    "artifacts"}}`` of one owner."""
+    """``{"jobs", "jobs_by_status", "datasets", "weights", "bytes": {"datasets", "checkpoints",
+    "artifacts", "weights"}}`` of one owner."""
     by_status = jobs_by_status(session, owner_id)
     mine = (Dataset.owner_id == owner_id) & Dataset.deleted_at.is_(None)
     count, dataset_bytes = session.execute(
@@ -27,14 +27,19 @@ def usage(session: Session, owner_id: str) -> dict[str, Any]:
     artifacts = session.scalar(
         select(func.sum(Artifact.size_bytes)).join(Job, Job.id == Artifact.job_id).where(of_owner)
     )
+    num_weights, weights_bytes = session.execute(
+        select(func.count(), func.sum(Weights.size_bytes)).where(Weights.owner_id == owner_id)
+    ).one()
     return {
         "jobs": sum(by_status.values()),
         "jobs_by_status": by_status,
         "datasets": count,
+        "weights": num_weights,
         "bytes": {
             "datasets": int(dataset_bytes or 0),
             "checkpoints": int(checkpoints or 0),
             "artifacts": int(artifacts or 0),
+            "weights": int(weights_bytes or 0),
         },
     }
 

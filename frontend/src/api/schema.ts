@@ -1225,6 +1225,8 @@ export interface components {
             checkpoints: number;
             /** Datasets */
             datasets: number;
+            /** Weights */
+            weights: number;
         };
         /**
          * ImportResult
@@ -1362,6 +1364,11 @@ export interface components {
             };
             /** Finished At */
             finished_at: string | null;
+            /**
+             * Formats
+             * @description As what the model can be had by now: values of `format` of `/v1/jobs/{id}/model`.
+             */
+            formats: string[];
             /** Id */
             id: string;
             /** Model */
@@ -2029,6 +2036,11 @@ export interface components {
                 [key: string]: number;
             };
             limits: components["schemas"]["UsageLimits"];
+            /**
+             * Weights
+             * @description Uploaded files of weights.
+             */
+            weights: number;
         };
         /** UsageLimits */
         UsageLimits: {
