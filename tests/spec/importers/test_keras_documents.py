@@ -19,6 +19,7 @@ from trainyard.spec.graph import resolve
 from trainyard.spec.importers.keras import import_keras
 from trainyard.spec.importers.keras.tensors import RESERVED
 from trainyard.spec.model import ModelSpec
+from worker.training.build import build
 
 KERAS_2 = Path(__file__).parent / "keras2"
 # Trained parameters. The first four are the figures that keras.io prints for these models, less
@@ -297,3 +298,54 @@ def test_deeply_nested_documents_give_invalid_input() -> None:
         document = {"class_name": "Sequential", "config": {"layers": [document]}}
     assert refused(document)
     assert refused("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "init"),
+    [
+        ("glorot_uniform", "xavier_uniform"),
+        ("he_normal", "kaiming_normal"),
+        ("lecun_uniform", {"type": "kaiming_uniform", "nonlinearity": "linear"}),
+        (keras.initializers.RandomNormal(stddev=0.1), {"type": "normal", "mean": 0.0, "std": 0.1}),
+        (keras.initializers.Constant(0.5), {"type": "constant", "val": 0.5}),
+        (keras.initializers.Orthogonal(2.0), {"type": "orthogonal", "gain": 2.0}),
+    ],
+)
+def test_initialisers_of_a_document_are_taken_over(initializer: Any, init: Any) -> None:
+    layers = [L.Conv2D(4, 3, kernel_initializer=initializer), L.Flatten(),
+              L.Dense(3, bias_initializer="ones")]  # fmt: skip
+    imported = import_keras(keras.Sequential([L.Input((8, 8, 3)), *layers]).to_json())
+    conv, _, dense = imported.model["layers"]
+    assert (conv["init"], conv["bias_init"]) == (init, "zeros")
+    assert (dense["init"], dense["bias_init"]) == ("xavier_uniform", "ones")
+    assert imported.warnings == ()
+    resolve(ModelSpec.model_validate(imported.model), imported.input_shape, None, takes="numbers")
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_uniform_start_spreads_as_in_keras() -> None:
+    model = keras.Sequential([L.Input((300,)), L.Dense(200), L.Reshape((10, 20)), L.Conv1D(50, 5)])
+    imported = import_keras(model.to_json())
+    spec = ModelSpec.model_validate(imported.model)
+    network = build(resolve(spec, imported.input_shape, None, takes="numbers"))
+    ours = [float(p.detach().std()) for p in network.parameters() if p.dim() > 1]
+    kernels = [weight for weight in model.weights if len(weight.shape) > 1]
+    theirs = [float(keras.ops.convert_to_numpy(weight).std()) for weight in kernels]
+    assert ours == pytest.approx(theirs, rel=0.05)
+
+
+def test_a_start_without_an_equal_is_a_warning_that_names_it() -> None:
+    @keras.saving.register_keras_serializable(package="Mine")
+    class Own(keras.initializers.Initializer):  # type: ignore[misc, name-defined]
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return keras.ops.zeros(shape)
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    layers = [L.Dense(4, kernel_initializer=Own(), bias_initializer=keras.initializers.RandomNormal(
+        stddev=0.0)), L.Reshape((4, 1)), L.LSTM(3)]  # fmt: skip
+    warnings = import_keras(keras.Sequential([L.Input((8,)), *layers]).to_json()).warnings
+    assert any("kernel_initializer Own" in warning for warning in warnings)
+    assert any("bias_initializer RandomNormal" in warning for warning in warnings)
+    assert any("weights of LSTM layers" in warning for warning in warnings)

@@ -12,8 +12,9 @@ SimpleRNN and ConvLSTM, GRU with reset_after=False, Dot, attention other than se
 TimeDistributed, UnitNormalization, SpectralNormalization, text and category layers, Keras 2's
 hard_sigmoid, means over even windows with stride 1 and same padding, bicubic upsampling.
 
-Left out with a warning: augmentation layers, regularisers, constraints. Initialisers are not
-taken over: weights start as torch starts them, or come of a ``.keras`` file.
+Left out with a warning: augmentation layers, regularisers, constraints. Initialisers of dense
+layers and convolutions are taken over where a document comes without weights; others, and other
+layers', are named in a warning.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from trainyard.spec.importers.keras.mappings import (
     spatial,
 )
 from trainyard.spec.importers.keras.notes import Options
+from trainyard.spec.importers.keras.starts import starts_of
 from trainyard.spec.importers.keras.tensors import Change, Tensor
 from trainyard.spec.importers.keras.writer import Writer
 from trainyard.spec.shapes import Shape, numel
@@ -47,11 +48,11 @@ def _dense(options: Options) -> Step:
 
     def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
         (tensor,) = inputs
-        rank = len(tensor.shape)
+        rank, more = len(tensor.shape), fields | starts_of(writer, bias=bias)
         if tensor.form == "first" and rank <= 4:
             written = writer.add(
                 f"conv{rank - 1}d", tensor, activation=activation, out_channels=units,
-                kernel_size=1, **fields,
+                kernel_size=1, **more,
             )  # fmt: skip
             ones = (1,) * (rank - 1)
             count, change = tensor.shape[0], lambda a: out_first(a.reshape(*ones, *a.shape))
@@ -59,7 +60,7 @@ def _dense(options: Options) -> Step:
             tensor = writer.plain(tensor) if rank > 1 else tensor
             moved = rows_moved(tensor)
             written = writer.add(
-                "linear", tensor, activation=activation, form="plain", out_features=units, **fields
+                "linear", tensor, activation=activation, form="plain", out_features=units, **more
             )
             count, change = tensor.shape[-1], lambda a: moved(a).transpose(1, 0)
         writer.take(written, "weight", 0, (count, units), change)

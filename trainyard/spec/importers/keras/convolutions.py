@@ -14,6 +14,7 @@ from trainyard.spec.importers.keras.mappings import (
     spatial,
 )
 from trainyard.spec.importers.keras.notes import Options
+from trainyard.spec.importers.keras.starts import starts_of
 from trainyard.spec.importers.keras.tensors import Tensor
 from trainyard.spec.importers.keras.writer import Writer
 
@@ -124,7 +125,7 @@ def _conv(options: Options) -> Step:
         channels = tensor.shape[0]
         written = writer.add(
             f"conv{window.rank}d", tensor, activation=window.activation, out_channels=filters,
-            **fields,
+            **fields, **starts_of(writer, bias=window.bias),
         )  # fmt: skip
         shape = (*window.kernel, channels // groups, filters)
         writer.take(written, "weight", 0, shape, out_first)
@@ -220,7 +221,7 @@ def _transposed(options: Options) -> Step:
             fields["output_padding"] = _one(added)
         written = writer.add(
             f"conv_transpose{window.rank}d", tensor, activation=window.activation,
-            out_channels=filters, **fields,
+            out_channels=filters, **fields, **starts_of(writer, bias=window.bias),
         )  # fmt: skip
         writer.take(written, "weight", 0, (*window.kernel, filters, channels), transposed_in_first)
         if window.bias:

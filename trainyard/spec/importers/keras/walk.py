@@ -16,6 +16,7 @@ from trainyard.spec.importers.keras.mappings import (
     Step,
 )
 from trainyard.spec.importers.keras.notes import Notes, Options
+from trainyard.spec.importers.keras.starts import warn_of_starts
 from trainyard.spec.importers.keras.tensors import Plan, Tensor
 from trainyard.spec.importers.keras.writer import Unfit, Writer
 from trainyard.spec.model import INPUT
@@ -62,6 +63,8 @@ class Walk:
         step = mapping(options)
         _check_precision(options)
         _warn(options)
+        if self.constants is None:
+            warn_of_starts(options)
         return (None if options.is_broken else step), options
 
     def run(self, net: Net, inputs: list[Tensor | None], prefix: str = "") -> Tensor | None:
