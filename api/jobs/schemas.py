@@ -99,6 +99,8 @@ class JobDetail(Job):
     written: dict[str, Any]
     """`model`, `training` and `definitions` as they were posted, without defaults filled in."""
     attempts: list[Attempt]
+    formats: list[str]
+    """As what the model can be had by now: values of `format` of `/v1/jobs/{id}/model`."""
 
 
 class JobList(Page[Job]):

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.jobs.schemas import Attempt, Job, JobDetail
+from api.models.assembly import model_formats
 from trainyard.store import jobs
 from trainyard.store.keys import Identity
 from trainyard.store.tables import Attempt as AttemptRow
@@ -26,7 +27,8 @@ def job_detail(session: Session, caller: Identity, row: JobRow) -> JobDetail:
     (fields,) = _fields(session, caller, [row])
     query = select(AttemptRow).where(AttemptRow.job_id == row.id).order_by(AttemptRow.number)
     attempts = [_attempt(attempt) for attempt in session.scalars(query)]
-    return JobDetail(**fields, written=row.written, attempts=attempts)
+    formats = model_formats(session, row.id)
+    return JobDetail(**fields, written=row.written, attempts=attempts, formats=formats)
 
 
 def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[dict[str, Any]]:

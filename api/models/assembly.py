@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from api.cache import sha256_of
 from api.checkpoints.weights import weights
 from api.context import Context
@@ -23,6 +25,17 @@ from trainyard.store.tables import Artifact, Checkpoint, Job
 
 ONNX = artifact_name("onnx")
 _EVERY_POINT = 2**53
+
+
+def model_formats(session: Session, job_id: str) -> list[str]:
+    """The kinds of file that the job's best model can be had as by now."""
+    try:
+        checkpoints.find_checkpoint(session, job_id, "best")
+    except NotFound:
+        return []
+    made = {artifact.name for artifact in artifacts.list_artifacts(session, job_id)}
+    whole = [name for name in BUILT_IN if name == "safetensors" or ONNX in made]
+    return whole + [name for name in EXPORTERS if artifact_name(name) in made]
 
 
 def model_file(context: Context, job: Job, format: str, which: str) -> File:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import zipfile
@@ -78,6 +79,10 @@ def test_dataset_layer_and_exporter_serve_a_job_over_http(
     monkeypatch.setenv("PYTHONPATH", path_with(plugin_folder))
     upload = tmp_path / "tables.zip"
     upload.write_bytes(pixel_tables())
+    table, unknown = tmp_path / "pictures.csv.gz", tmp_path / "notes.txt"
+    with zipfile.ZipFile(upload) as archive:
+        table.write_bytes(gzip.compress(archive.read("train.csv")))
+    unknown.write_text("nothing that anybody knows")
     with running_service(tmp_path / "home", device="cpu") as service, service.client() as client:
         listed = {
             item["type"]: item["plugin"] for item in client.call("GET", "/v1/layers")["items"]
@@ -86,10 +91,19 @@ def test_dataset_layer_and_exporter_serve_a_job_over_http(
         assert listed["conv2d"] is None
         dataset = client.add_dataset(upload, name="tables")
         assert (dataset["status"], dataset["format"]) == ("ready", "pixel_csv")
+        alone = client.add_dataset(table)
+        assert (alone["status"], alone["format"]) == ("ready", "pixel_csv"), alone["problems"]
+        counts = [split["num_samples"] for split in alone["splits"].values()]
+        assert sum(counts) == dataset["splits"]["train"]["num_samples"]
+        assert min(counts) > 0
+        other = client.add_dataset(unknown)
+        assert other["status"] == "rejected"
+        assert "the file is of no known format" in other["problems"][0]["message"]
         training = {"epochs": 1, "batch_size": 16, "precision": "float32"}
         spec = {"dataset": "tables", "model": {"layers": LAYERS}, "training": training}
         job = client.wait(client.submit(spec)["id"])
         assert job["status"] == "succeeded", job["reason"]
+        assert job["formats"] == ["bundle", "safetensors", "onnx", "pt2"]
         pt2 = client.download(job["id"], tmp_path / "model.pt2", format="pt2")
         onnx = client.download(job["id"], tmp_path / "model.onnx", format="onnx")
         with pytest.raises(ApiError, match=r"(?s)unknown format") as caught:

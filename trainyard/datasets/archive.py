@@ -1,5 +1,7 @@
 """Zip archives from strangers: opened within limits, read as streams, never unpacked to disk.
 
+A file that is no zip is seen as an archive of one member, for formats that take such files.
+
 Refused as a whole: encrypted members, links and special files, names that point outside,
 compression other than stored and deflate, overlapping or doubled members, and more files or
 bytes than the limits allow. What is in the members is left to the formats.
@@ -67,14 +69,14 @@ class Archive:
     def read(self, member: Member, max_bytes: int) -> bytes:
         """The whole member; the caller has compared ``size_bytes`` with what it can bear."""
         assert member.size_bytes <= max_bytes
-        with damage_told(member.name, self._report), self._zip.open(member.info) as file:
+        with damage_told(member.name, self._report), self._opened(member) as file:
             return file.read()
 
     @contextmanager
     def stream(self, member: Member) -> Iterator[Stream]:
         """The member as a metered stream, gunzipped where it is gzip (found by content)."""
         with damage_told(member.name, self._report):
-            file = self._zip.open(member.info)
+            file = self._opened(member)
             if file.read(2) == b"\x1f\x8b":
                 file.seek(0)
                 raw = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
@@ -83,6 +85,9 @@ class Archive:
                 raw = file
         with file:
             yield Stream(raw, member.name, member.size_bytes, self._limits, self._report)
+
+    def _opened(self, member: Member) -> IO[bytes]:
+        return self._zip.open(member.info)
 
     def _check_directory(self, path: Path) -> None:
         most = self._limits.max_archive_files
@@ -148,6 +153,20 @@ class Archive:
             info.file_size > self._limits.ratio_free_bytes
             and info.file_size > self._limits.max_ratio * info.compress_size
         )
+
+
+class PlainFile(Archive):
+    """A file that is no zip, as the only member of an archive; ``name`` is the user's for it."""
+
+    def __init__(self, path: Path, name: str, limits: IngestLimits, report: Report) -> None:
+        self._limits, self._report, self._path = limits, report, path
+        info = zipfile.ZipInfo(PurePosixPath(name.replace("\\", "/")).name or "file")
+        info.file_size = path.stat().st_size
+        self.members = [Member(PurePosixPath(info.filename), info)]
+        self._file = path.open("rb")
+
+    def _opened(self, member: Member) -> IO[bytes]:
+        return self._path.open("rb")
 
 
 def _decoded_name(info: zipfile.ZipInfo) -> str:

@@ -28,7 +28,8 @@ Block = tuple[npt.NDArray[np.int64], Array]  # source indices (n,), samples (n, 
 class Upload:
     """One uploaded file under inspection.
 
-    ``archive`` is the file, opened as a zip within the limits (a .npz is one too); ``work`` is a
+    ``archive`` is the file, opened as a zip within the limits (a .npz is one too); a file that is
+    no zip is the only member, and comes to formats that take plain files alone. ``work`` is a
     folder for temporary files that is removed afterwards.
     """
 
@@ -66,7 +67,11 @@ class Contents:
 
 
 class Format(Protocol):
-    """The protocol of a format's module."""
+    """The protocol of a format's module.
+
+    Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
+    zip too.
+    """
 
     name: str
     expects: str  # for the message when nothing recognises an upload

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainyard.datasets.archive import Archive
+from trainyard.datasets.archive import Archive, PlainFile
 from trainyard.datasets.canonical import MANIFEST
 from trainyard.datasets.format import Format, Upload
 from trainyard.datasets.formats import FORMATS
@@ -61,7 +61,7 @@ def _scan(
     scratch: Path,
 ) -> Manifest:
     report = Report(limits.max_problems)
-    archive = _open_archive(source, limits, report)
+    archive = _open_archive(source, file_name, limits, report)
     try:
         upload = Upload(file_name, archive, options, limits, report, scratch)
         chosen = _recognise(upload)
@@ -72,22 +72,31 @@ def _scan(
         archive.close()
 
 
-def _open_archive(source: Path, limits: IngestLimits, report: Report) -> Archive:
-    """Every format so far comes as a zip (a .npz is one)."""
+def _open_archive(source: Path, file_name: str, limits: IngestLimits, report: Report) -> Archive:
+    """The built-in formats come as a zip (a .npz is one); plugins' may be other files too."""
     with source.open("rb") as file:
         start = file.read(4)
     if not start:
         report.reject("the file is empty")
     if not start.startswith(b"PK") and not zipfile.is_zipfile(source):
-        report.reject(f"not a zip archive. {_expected()}")
+        if not any(map(_takes_plain_files, FORMATS)):
+            report.reject(f"not a zip archive. {_expected()}")
+        return PlainFile(source, file_name, limits, report)
     return Archive(source, limits, report)
 
 
 def _recognise(upload: Upload) -> Format:
-    found = next((candidate for candidate in FORMATS if candidate.sniff(upload)), None)
+    is_plain = isinstance(upload.archive, PlainFile)
+    asked = filter(_takes_plain_files, FORMATS) if is_plain else FORMATS
+    found = next((candidate for candidate in asked if candidate.sniff(upload)), None)
     if found is None:
-        upload.report.reject(f"nothing in the archive is known. {_expected()}")
+        what = "the file is of no known format" if is_plain else "nothing in the archive is known"
+        upload.report.reject(f"{what}. {_expected()}")
     return found
+
+
+def _takes_plain_files(known: Format) -> bool:
+    return getattr(known, "takes_plain_files", False) is True
 
 
 def _expected() -> str:

@@ -21,21 +21,22 @@ SPLITS: dict[str, SplitName] = {"train.csv": "train", "val.csv": "val", "test.cs
 
 
 class PixelCsv:
-    """A zip with ``train.csv`` and perhaps ``val.csv`` and ``test.csv``."""
+    """One table, or a zip with ``train.csv`` and perhaps ``val.csv`` and ``test.csv``."""
 
     name = "pixel_csv"
-    expects = "a zip of train.csv (and val.csv, test.csv) with rows label,pixel0,pixel1,…"
+    expects = "a table, or a zip of train.csv (and val.csv, test.csv), of label,pixel0,pixel1,…"
+    takes_plain_files = True
 
     @staticmethod
     def sniff(upload: Upload) -> bool:
-        for member in _tables(upload):
+        for member in _tables(upload).values():
             with upload.archive.stream(member) as stream:
                 return stream.read(12) == b"label,pixel0"
         return False
 
     @staticmethod
     def inspect(upload: Upload) -> Contents:
-        tables = {SPLITS[m.path.name]: (m, _table(upload, m)) for m in _tables(upload)}
+        tables = {split: (m, _table(upload, m)) for split, m in _tables(upload).items()}
         width = {table.shape[1] - 1 for _, table in tables.values()}
         side = math.isqrt(min(width))
         if width != {side * side}:
@@ -53,8 +54,12 @@ class PixelCsv:
         return Contents((1, side, side), "uint8", [str(name) for name in names], parts)
 
 
-def _tables(upload: Upload) -> list[Member]:
-    return [m for m in upload.archive.members if m.name in SPLITS]
+def _tables(upload: Upload) -> dict[SplitName, Member]:
+    """A table by itself, gzipped or not, is all to train on; Trainyard splits it."""
+    members = upload.archive.members
+    if len(members) == 1:
+        return {"train": members[0]}
+    return {SPLITS[m.name]: m for m in members if m.name in SPLITS}
 
 
 def _table(upload: Upload, member: Member) -> np.ndarray:

@@ -121,10 +121,8 @@ export function specOf(job: JobDetail): Spec {
   }
 }
 
-export type ModelFormat = 'bundle' | 'onnx' | 'safetensors'
-
 /** Where a model file is; the browser downloads it by itself, with the session cookie. */
-export function modelUrl(id: string, format: ModelFormat): string {
+export function modelUrl(id: string, format: string): string {
   return `/v1/jobs/${encodeURIComponent(id)}/model?format=${format}`
 }
 

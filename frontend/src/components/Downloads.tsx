@@ -2,19 +2,23 @@
 import { Button, Group, Menu } from '@mantine/core'
 import { ChevronDown, Download } from 'lucide-react'
 
-import { modelUrl, type ModelFormat } from '../api/jobs'
+import { modelUrl } from '../api/jobs'
 
-const OTHERS: { format: ModelFormat; label: string }[] = [
-  { format: 'onnx', label: 'ONNX, takes raw pictures' },
-  { format: 'safetensors', label: 'Weights as safetensors' },
-]
+// What the built-in formats are; a plugin's stands by its name.
+const LABELS: Record<string, string> = {
+  bundle: 'Bundle: weights, ONNX, spec, labels, metrics',
+  onnx: 'ONNX, takes raw pictures',
+  safetensors: 'Weights as safetensors',
+}
 
-export function Downloads({ jobId }: { jobId: string }) {
+export function Downloads({ jobId, formats }: { jobId: string; formats: string[] }) {
+  const [first] = formats
+  if (first === undefined) return null
   return (
     <Group gap={1} wrap="nowrap">
       <Button
         component="a"
-        href={modelUrl(jobId, 'bundle')}
+        href={modelUrl(jobId, first)}
         download
         size="sm"
         leftSection={<Download size={16} />}
@@ -34,12 +38,9 @@ export function Downloads({ jobId }: { jobId: string }) {
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item component="a" href={modelUrl(jobId, 'bundle')} download>
-            Bundle: weights, ONNX, spec, labels, metrics
-          </Menu.Item>
-          {OTHERS.map(({ format, label }) => (
+          {formats.map((format) => (
             <Menu.Item key={format} component="a" href={modelUrl(jobId, format)} download>
-              {label}
+              {LABELS[format] ?? `As ${format}`}
             </Menu.Item>
           ))}
         </Menu.Dropdown>

@@ -40,7 +40,7 @@ export function JobHeader({ job: asked, story, connected }: JobHeaderProps) {
           >
             Train again
           </LinkButton>
-          {(job.status === 'succeeded' || job.best) && <Downloads jobId={job.id} />}
+          <Downloads jobId={job.id} formats={job.formats} />
         </Group>
       </PageHeader>
       {job.tags.length > 0 && <Tags tags={job.tags} />}
