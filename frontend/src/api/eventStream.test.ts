@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { EMPTY_STORY, tell, type EventKind, type StreamEvent } from './eventStream'
+import { EMPTY_STORY, MAX_LOG_LINES, tell, type EventKind, type StreamEvent } from './eventStream'
 
 const event = (seq: number, kind: EventKind, data: Record<string, unknown>): StreamEvent => ({
   seq,
@@ -61,6 +61,16 @@ describe('tell', () => {
       event(7, 'status', { status: 'running', attempt: 2, resumed_from_step: 0 }),
     ])
     expect(story.series).toEqual({})
+  })
+
+  it('keeps the newest lines of a huge log and counts the others', () => {
+    const lines = Array.from({ length: MAX_LOG_LINES + 5 }, (_, index) =>
+      event(index + 1, 'log', { level: 'info', message: `line ${index + 1}`, attempt: 2 }),
+    )
+    const story = tell(EMPTY_STORY, lines)
+    expect(story.logs).toHaveLength(MAX_LOG_LINES)
+    expect(story.logs.at(-1)).toMatchObject({ message: `line ${MAX_LOG_LINES + 5}`, attempt: 2 })
+    expect(story.numLogsCut).toBe(5)
   })
 
   it('keeps the reason of an ending and closes the story', () => {

@@ -18,8 +18,12 @@ export interface LogLine {
   seq: number
   level: LogLevel
   message: string
+  attempt: number
   at: string | null
 }
+
+/** As many lines are kept at most: the newest. A page that held more would be slow. */
+export const MAX_LOG_LINES = 20_000
 
 /** What is known of a job from its events so far. */
 export interface JobStory {
@@ -28,6 +32,8 @@ export interface JobStory {
   reason: Reason | null
   series: SeriesByName
   logs: LogLine[]
+  /** Lines that came and are not kept here. */
+  numLogsCut: number
   progress: Progress | null
   ended: boolean
 }
@@ -38,6 +44,7 @@ export const EMPTY_STORY: JobStory = {
   reason: null,
   series: {},
   logs: [],
+  numLogsCut: 0,
   progress: null,
   ended: false,
 }
@@ -63,12 +70,17 @@ export function tell(story: JobStory, events: readonly StreamEvent[]): JobStory 
         rows = []
       }
       next.status = data.status as JobStatus
-      next.reason = (data.reason ?? null) as Reason | null
+      // The tail of the log stands in the job itself; here its lines are events of their own.
+      next.reason = data.reason ? { ...(data.reason as Reason), log_tail: [] } : null
     }
   }
   if (next.lastSeq === story.lastSeq) return story
   next.series = mergeRows(next.series, rows)
-  if (logs.length > 0) next.logs = [...story.logs, ...logs]
+  if (logs.length > 0) {
+    const all = [...story.logs, ...logs]
+    next.logs = all.slice(-MAX_LOG_LINES)
+    next.numLogsCut += all.length - next.logs.length
+  }
   return next
 }
 
@@ -82,6 +94,7 @@ function logLine({ seq, data }: StreamEvent): LogLine {
     seq,
     level: data.level as LogLevel,
     message: String(data.message),
+    attempt: Number(data.attempt),
     at: typeof at === 'string' ? at : null,
   }
 }

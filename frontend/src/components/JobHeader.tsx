@@ -1,5 +1,5 @@
 // The head of a job's page: state, reason, progress, figures, and what can be done.
-import { Alert, Card, Group, Stack, Text, VisuallyHidden } from '@mantine/core'
+import { Alert, Card, Code, Group, Stack, Text, VisuallyHidden } from '@mantine/core'
 import { useNavigate } from '@tanstack/react-router'
 import { CircleAlert, Repeat2, WifiOff } from 'lucide-react'
 
@@ -89,6 +89,14 @@ function ReasonAlert({ job }: { job: JobDetail }) {
           {job.reason.code}
         </Text>
       </Group>
+      {job.reason.log_tail.length > 0 && (
+        <details>
+          <summary>What was logged last</summary>
+          <Code block className="log-tail" mt="xs">
+            {job.reason.log_tail.join('\n')}
+          </Code>
+        </details>
+      )}
     </Alert>
   )
 }

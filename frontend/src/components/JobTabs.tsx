@@ -17,7 +17,7 @@ interface LoadedProps<Data> {
   children: (data: Data) => ReactNode
 }
 
-function Loaded<Data>({ query, children }: LoadedProps<Data>) {
+export function Loaded<Data>({ query, children }: LoadedProps<Data>) {
   if (query.data !== undefined) return children(query.data)
   if (query.isError) return <ErrorAlert error={query.error} retry={() => void query.refetch()} />
   return <Skeleton h={240} radius="lg" aria-label="Loading" />

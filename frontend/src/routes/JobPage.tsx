@@ -11,6 +11,7 @@ import { JobHeader } from '../components/JobHeader'
 import { CheckpointsTab, LayersTab, ReportTab, TryTab } from '../components/JobTabs'
 import { LogView } from '../components/LogView'
 import { ErrorAlert } from '../components/PageError'
+import { PassportTab } from '../components/PassportTab'
 import { SpecView } from '../components/SpecView'
 import { jobRoute } from '../router'
 
@@ -22,7 +23,7 @@ export function JobPage() {
   return <Skeleton h={360} radius="lg" aria-label="Loading the job" />
 }
 
-const TABS = ['Curves', 'Log', 'Layers', 'Report', 'Checkpoints', 'Try a picture', 'Spec'] as const
+const TABS = ['Curves', 'Log', 'Layers', 'Report', 'Checkpoints', 'Try a picture', 'Spec', 'Passport'] as const
 type Tab = (typeof TABS)[number]
 
 function LiveJob({ job }: { job: JobDetail }) {
@@ -37,12 +38,13 @@ function LiveJob({ job }: { job: JobDetail }) {
 
   const panels: Record<Tab, () => ReactNode> = {
     Curves: () => <MetricCharts series={story.series} />,
-    Log: () => <LogView logs={story.logs} />,
+    Log: () => <LogView logs={story.logs} numCut={story.numLogsCut} />,
     Layers: () => <LayersTab job={job} />,
     Report: () => <ReportTab job={job} />,
     Checkpoints: () => <CheckpointsTab job={job} />,
     'Try a picture': () => <TryTab job={job} />,
     Spec: () => <SpecView job={job} />,
+    Passport: () => <PassportTab job={job} />,
   }
   return (
     <Stack gap="lg">
