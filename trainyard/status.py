@@ -19,7 +19,7 @@ class JobStatus(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Why a job ended as it did."""
+    """Why a job ended as it did; the last two are of attempts alone, after which it goes on."""
 
     OUT_OF_MEMORY = "out_of_memory"
     DIVERGED = "diverged"
@@ -27,7 +27,10 @@ class ReasonCode(StrEnum):
     WORKER_LOST = "worker_lost"
     TIME_LIMIT = "time_limit"
     CANCELLED_BY_USER = "cancelled_by_user"
+    DEPENDENCY_FAILED = "dependency_failed"
     INTERNAL = "internal"
+    PAUSED_BY_USER = "paused_by_user"
+    WORKER_STOPPED = "worker_stopped"
 
 
 class DatasetStatus(StrEnum):

@@ -32,7 +32,12 @@ def start_message(context: WorkerContext, claim: ClaimedJob) -> Message:
         MissingWeights: they were deleted after the job was made.
     """
     folder = context.blobs.local_folder(dataset_prefix(claim.dataset_id), context.cache_folder)
-    data = {"spec": claim.spec, "folder": str(folder), "device": context.settings.device}
+    data = {
+        "spec": claim.spec,
+        "folder": str(folder),
+        "device": context.settings.device,
+        "used_seconds": claim.used_seconds,
+    }
     with context.database.read() as session:
         init_from = claim.spec["training"].get("init_from")
         if claim.checkpoint_id is None and init_from is not None:

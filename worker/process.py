@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from trainyard.settings import get_settings
+from trainyard.store.workers import INGEST_DEVICE
 from worker.children import start_fork_server, stop_fork_server
 from worker.context import WorkerContext
 from worker.device import auto_precision, device_memory_bytes, device_name
@@ -30,7 +31,7 @@ def start(queues: set[str]) -> None:
     start_fork_server(role.preload)
     context = WorkerContext.open(get_settings())
     wanted, trains = context.settings.device, role.queue == "train"
-    device = device_name(wanted) if trains else "ingest"
+    device = device_name(wanted) if trains else INGEST_DEVICE
     memory_bytes = device_memory_bytes(wanted) if trains else None
     precision = auto_precision(wanted) if trains else None
     _running = (context, role, Pulse(context, role, device, memory_bytes, precision))

@@ -27,6 +27,7 @@ from trainyard.spec.preprocess import Statistics
 from trainyard.status import ReasonCode
 from worker import surroundings
 from worker.messages import Message, Sender, receive
+from worker.training.checkpoint import take_over_threads
 from worker.training.loop import train
 from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, Split
 
@@ -135,6 +136,8 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
     )
     blobs = start.blobs
     weights_and_state = (blobs[0], blobs[1]) if len(blobs) == 2 else None
+    if weights_and_state is not None:
+        take_over_threads(weights_and_state[1])  # before the passport tells of them
     initial = blobs[0] if len(blobs) == 1 else None
     device = start.data["device"]
     reporter.passport(surroundings.attempt_passport(spec, device, initial))
@@ -149,4 +152,5 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.E
         device=device,
         resume=weights_and_state,
         initial=initial,
+        used_seconds=start.data["used_seconds"],
     )

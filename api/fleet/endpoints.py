@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import select
@@ -13,10 +12,12 @@ from api.auth import Caller
 from api.context import Ctx
 from api.fleet.schemas import QueuedJob, QueueState, Usage, UsageLimits, Worker, WorkerList
 from trainyard.status import ON_A_WORKER, JobStatus
-from trainyard.store import jobs, listing, usage, workers
+from trainyard.store import line, usage, workers
 from trainyard.store.tables import Job
+from trainyard.store.waiting import Waiting, waiting
 
 router = APIRouter(prefix="/v1", tags=["operations"])
+_MOST_QUEUED = 200
 
 
 def _owned_jobs(session: Session, owner_id: str, job_ids: Sequence[str]) -> set[str]:
@@ -25,9 +26,13 @@ def _owned_jobs(session: Session, owner_id: str, job_ids: Sequence[str]) -> set[
     return set(session.scalars(query))
 
 
-def _queued(job: Job, place: dict[str, Any]) -> QueuedJob:
+def _queued(job: Job, place: Waiting) -> QueuedJob:
     return QueuedJob(
-        job_id=job.id, name=job.name, priority=job.priority, queued_at=job.queued_at, **place
+        job_id=job.id,
+        name=job.name,
+        priority=job.priority,
+        queued_at=job.queued_at,
+        **place.as_dict(),
     )
 
 
@@ -57,22 +62,18 @@ def list_workers(context: Ctx, caller: Caller) -> WorkerList:
 
 @router.get("/queue")
 def get_queue(context: Ctx, caller: Caller) -> QueueState:
-    """How long the queue is, and where the caller's jobs stand in it."""
+    """How long the queue is, and where the caller's first 200 jobs stand in it."""
     with context.database.read() as session:
         counts = usage.jobs_by_status(session)
-        mine, _ = listing.list_jobs(
-            session, caller.owner_id, limit=200, status=[JobStatus.QUEUED], sort="created_at"
-        )
-        places = jobs.queue_places(session, mine)
-        states = [
-            workers.effective_status(worker, context.settings.lease)
-            for worker in workers.list_workers(session)
-        ]
+        mine = line.first_of_owner(session, caller.owner_id, _MOST_QUEUED)
+        places = waiting(session, mine, context.settings.lease)
+        num_up, num_idle = workers.count_trainers(session, context.settings.lease)
     items = [_queued(job, places[job.id]) for job in mine if job.id in places]
     return QueueState(
         queued=counts[JobStatus.QUEUED],
         running=sum(counts[status] for status in ON_A_WORKER),
-        idle_workers=states.count("idle"),
+        workers=num_up,
+        idle_workers=num_idle,
         items=sorted(items, key=lambda item: item.position),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.jobs.schemas import Queue
 from api.schemas import ApiModel, Timestamp
 from trainyard.status import JobStatus
 
@@ -24,13 +25,12 @@ class WorkerList(ApiModel):
     items: list[Worker]
 
 
-class QueuedJob(ApiModel):
+class QueuedJob(Queue):
+    """A job of the caller's and its place in the whole queue."""
+
     job_id: str
     name: str
     priority: int
-    position: int
-    """In the whole queue; 1 is next."""
-    waiting_for: str
     queued_at: Timestamp
 
 
@@ -39,6 +39,8 @@ class QueueState(ApiModel):
 
     queued: int
     running: int
+    workers: int
+    """That train and are up."""
     idle_workers: int
     items: list[QueuedJob]
 

@@ -15,19 +15,10 @@ from api.jobs.schemas import JobDetail, JobList, JobPatch
 from api.jobs.views import job_detail, job_views
 from api.paging import Cursor, Limit
 from api.schemas import Freed
-from api.specs.guarding import (
-    facts_of,
-    initial_of,
-    limits_of,
-    named_dataset,
-    read_spec,
-    refuse_too_many,
-)
+from api.specs.guarding import facts_of, held_against, named_dataset, read_spec, refuse_too_many
 from api.specs.schemas import JobRequest
 from api.specs.trying import has_definitions, tried
 from trainyard import jsonable
-from trainyard.spec.check import check
-from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.job import JobSpec, parse_job
 from trainyard.status import JobStatus
 from trainyard.store import idempotency, jobs, listing
@@ -56,7 +47,8 @@ def create_job(
     spec = read_spec(context, caller.owner_id, body.root, parse_job)
     if has_definitions(spec):
         with context.database.read() as session:
-            facts = _checked(session, context, caller, spec)
+            facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
+            held_against(session, context, caller.owner_id, spec, facts)
         tried(context, spec, facts)
 
     def make(session: Session) -> str:
@@ -74,23 +66,12 @@ def create_job(
 def _make_job(
     session: Session, context: Context, caller: Identity, spec: JobSpec, body: dict[str, Any]
 ) -> str:
-    _checked(session, context, caller, spec)
     dataset = named_dataset(session, caller.owner_id, spec.dataset)
+    _, awaited = held_against(session, context, caller.owner_id, spec, facts_of(dataset))
     refuse_too_many(session, context, caller.owner_id)
     written = {key: value for key, value in body.items() if key in jobs.WRITTEN}
-    return jobs.create_job(session, caller.owner_id, dataset, spec, written).id
-
-
-def _checked(session: Session, context: Context, caller: Identity, spec: JobSpec) -> DatasetFacts:
-    """What is known of the spec's dataset, on which the spec is sound.
-
-    Raises:
-        InvalidInput: with every mistake.
-    """
-    facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
-    initial = initial_of(session, context, caller.owner_id, spec)
-    check(spec, facts, limits_of(context.settings), initial=initial)
-    return facts
+    job = jobs.create_job(session, caller.owner_id, dataset, spec, written, after=awaited)
+    return job.id
 
 
 @router.get("")
@@ -118,14 +99,14 @@ def list_jobs(
             dataset=dataset,
             sort=sort,
         )
-        return JobList(items=job_views(session, caller, rows), next_cursor=following)
+        return JobList(items=job_views(session, context, caller, rows), next_cursor=following)
 
 
 @router.get("/{job_id}")
 def get_job(context: Ctx, caller: Caller, job_id: str) -> JobDetail:
     """One job."""
     with context.database.read() as session:
-        return job_detail(session, caller, jobs.get_job(session, caller.owner_id, job_id))
+        return job_detail(session, context, caller, jobs.get_job(session, caller.owner_id, job_id))
 
 
 @router.patch("/{job_id}")

@@ -25,8 +25,13 @@ class Queue(ApiModel):
     """Where a queued job stands in line."""
 
     position: int
-    """1 is next."""
+    """1 is next, if no job ended from now on."""
     waiting_for: str
+    """In plain words."""
+    retry_at: Timestamp | None = None
+    """When it is tried again, after a fault."""
+    after: list[str] = []
+    """Jobs that have to succeed first."""
 
 
 class Progress(ApiModel):
@@ -53,6 +58,7 @@ class Attempt(ApiModel):
     number: int
     worker: str
     host: str
+    device: str | None
     start_step: int
     outcome: JobStatus | None
     reason: Reason | None
@@ -73,6 +79,8 @@ class Job(ApiModel):
     priority: int
     """Higher goes first."""
     notes: str
+    after: list[str]
+    """Jobs that had to succeed before this one began."""
     model: dict[str, Any]
     training: dict[str, Any]
     definitions: dict[str, Any]

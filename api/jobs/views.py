@@ -8,31 +8,36 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.context import Context
 from api.jobs.schemas import Attempt, Job, JobDetail
 from api.models.assembly import model_formats
-from trainyard.store import jobs
 from trainyard.store.keys import Identity
 from trainyard.store.tables import Attempt as AttemptRow
 from trainyard.store.tables import Dataset
 from trainyard.store.tables import Job as JobRow
+from trainyard.store.waiting import waiting
 
 
-def job_views(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[Job]:
-    """The jobs of a list; two queries, however many there are."""
-    return [Job(**fields) for fields in _fields(session, caller, rows)]
+def job_views(
+    session: Session, context: Context, caller: Identity, rows: Sequence[JobRow]
+) -> list[Job]:
+    """The jobs of a list; a handful of queries, however many there are."""
+    return [Job(**fields) for fields in _fields(session, context, caller, rows)]
 
 
-def job_detail(session: Session, caller: Identity, row: JobRow) -> JobDetail:
+def job_detail(session: Session, context: Context, caller: Identity, row: JobRow) -> JobDetail:
     """One job with its attempts."""
-    (fields,) = _fields(session, caller, [row])
+    (fields,) = _fields(session, context, caller, [row])
     query = select(AttemptRow).where(AttemptRow.job_id == row.id).order_by(AttemptRow.number)
     attempts = [_attempt(attempt) for attempt in session.scalars(query)]
     formats = model_formats(session, row.id)
     return JobDetail(**fields, written=row.written, attempts=attempts, formats=formats)
 
 
-def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[dict[str, Any]]:
-    places = jobs.queue_places(session, rows)
+def _fields(
+    session: Session, context: Context, caller: Identity, rows: Sequence[JobRow]
+) -> list[dict[str, Any]]:
+    places = waiting(session, rows, context.settings.lease)
     ids = {row.dataset_id for row in rows}
     named = select(Dataset.id, Dataset.name).where(Dataset.id.in_(ids))
     names: dict[str, str] = dict(session.execute(named).tuples().all())
@@ -46,13 +51,14 @@ def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[
             "tags": row.tags,
             "priority": row.priority,
             "notes": row.notes,
+            "after": _listed(row.spec.get("after", [])),
             "model": row.spec["model"],
             "training": row.spec["training"],
             "definitions": row.spec["definitions"],
             "status": row.status,
             "reason": row.reason,
             "attempt": row.attempt,
-            "queue": places.get(row.id),
+            "queue": places[row.id].as_dict() if row.id in places else None,
             "progress": row.progress,
             "summary": row.summary,
             "best": row.best,
@@ -66,12 +72,17 @@ def _fields(session: Session, caller: Identity, rows: Sequence[JobRow]) -> list[
     ]
 
 
+def _listed(after: str | list[str]) -> list[str]:
+    return [after] if isinstance(after, str) else after
+
+
 def _attempt(row: AttemptRow) -> Attempt:
     return Attempt.model_validate(
         {
             "number": row.number,
             "worker": row.worker_id,
             "host": row.host,
+            "device": row.device,
             "start_step": row.start_step,
             "outcome": row.outcome,
             "reason": row.reason,

@@ -54,7 +54,9 @@ def replay_job(
         context.doorbell.send_train(replay_id)
     response.headers["Location"] = f"/v1/jobs/{replay_id}"
     with context.database.read() as session:
-        return job_detail(session, caller, jobs.get_job(session, caller.owner_id, replay_id))
+        return job_detail(
+            session, context, caller, jobs.get_job(session, caller.owner_id, replay_id)
+        )
 
 
 def _make_replay(session: Session, context: Context, caller: Identity, job_id: str) -> str:

@@ -10,11 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from api.auth import Caller, get_caller
 from api.context import Ctx
 from api.multipart import read_form
-from api.specs.guarding import facts_of, initial_of, limits_of, named_dataset, read_spec
+from api.specs.guarding import facts_of, held_against, named_dataset, read_spec
 from api.specs.importing import import_document, import_form
 from api.specs.schemas import CheckRequest, CheckResult, ImportResult, KerasModel
 from api.specs.trying import tried
-from trainyard.spec.check import check
 from trainyard.spec.job import job_schema, parse_check
 from trainyard.store.hardware import known_hardware
 
@@ -55,9 +54,8 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
         if facts is None:
             assert spec.dataset is not None, "parse_check asks for one of both"
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
-        initial = initial_of(session, context, caller.owner_id, spec)
         hardware = known_hardware(session)
-    report = check(spec, facts, limits_of(context.settings), hardware, initial)
+        report, _ = held_against(session, context, caller.owner_id, spec, facts, hardware)
     report["warnings"] += tried(context, spec, facts)
     return CheckResult.model_validate(report)
 

@@ -11,11 +11,12 @@ from api.context import Context
 from trainyard.datasets.manifest import Manifest
 from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound, TooManyRequests
 from trainyard.settings import Settings
-from trainyard.spec.check import Limits
-from trainyard.spec.facts import DatasetFacts
+from trainyard.spec.check import CheckReport, Limits, check
+from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.status import DatasetStatus
 from trainyard.store import datasets, jobs
+from trainyard.store.dependencies import look_at_awaited
 from trainyard.store.tables import Dataset
 from trainyard.store.weights import TensorShapes, initial_shapes
 
@@ -80,9 +81,37 @@ def initial_of(
     try:
         return initial_shapes(session, owner_id, init_from, context.blobs)
     except NotFound as error:
-        expected = "the id of weights, or of a job that has a checkpoint"
+        expected = "the id of weights, or of a job that has a checkpoint or is named in `after`"
         mistake = Mistake("/training/init_from", error.detail, expected, init_from)
         raise invalid_spec([mistake]) from error
+
+
+def held_against(
+    session: Session,
+    context: Context,
+    owner_id: str,
+    spec: JobSpec,
+    facts: DatasetFacts,
+    hardware: Hardware = UNKNOWN_HARDWARE,
+) -> tuple[CheckReport, list[str]]:
+    """What the spec comes to, and the jobs that it has to wait for.
+
+    Weights of a job that is waited for are not there yet, so that nothing is said of them.
+
+    Raises:
+        InvalidInput: with every mistake, also of `after` and `init_from`.
+    """
+    awaited, mistakes = look_at_awaited(session, owner_id, spec.after_by_path())
+    limits = limits_of(context.settings)
+    try:
+        early = spec.training.init_from in awaited
+        initial = None if early else initial_of(session, context, owner_id, spec)
+        report = check(spec, facts, limits, hardware, initial)
+    except InvalidInput as error:
+        raise invalid_spec(mistakes + error.errors) from error
+    if mistakes:
+        raise invalid_spec(mistakes)
+    return report, awaited
 
 
 def refuse_too_many(session: Session, context: Context, owner_id: str) -> None:

@@ -203,6 +203,49 @@ def test_a_running_job_is_asked_to_stop(each_owner: Owner) -> None:
     assert each_owner.http.post(f"{path}/cancel").status_code == 202
 
 
+def test_a_job_comes_after_another_and_begins_with_its_weights(each_owner: Owner) -> None:
+    dataset = each_owner.ready_dataset()
+    first = each_owner.submit(dataset)
+    training = {"epochs": 1, "batch_size": 8, "init_from": first["id"]}
+    early = each_owner.http.post("/v1/jobs", json=spec(dataset, training=training))
+    assert early.status_code == 422  # it has no weights yet, and is not waited for
+    assert "`after`" in early.json()["errors"][0]["expected"]
+    second = each_owner.submit(dataset, training=training, after=first["id"])
+    assert second["after"] == [first["id"]]
+    assert second["queue"]["after"] == [first["id"]]
+    assert second["queue"]["waiting_for"] == f"{first['id']} (queued) to succeed"
+    (item,) = [i for i in each_owner.get("/v1/queue")["items"] if i["job_id"] == second["id"]]
+    assert item["after"] == [first["id"]]
+    check = each_owner.http.post(
+        "/v1/specs/check", json=spec(dataset, training=training, after=[first["id"]])
+    )
+    assert check.status_code == 200
+    each_owner.http.post(f"/v1/jobs/{first['id']}/cancel")
+    ended = each_owner.get(f"/v1/jobs/{second['id']}")
+    assert (ended["status"], ended["queue"]) == ("cancelled", None)
+    assert ended["reason"]["code"] == "dependency_failed"
+
+
+def test_every_mistake_of_after_comes_back_with_its_place(owner: Owner) -> None:
+    dataset = owner.ready_dataset()
+    theirs = owner.yard.new_owner()
+    foreign = theirs.submit(theirs.ready_dataset())["id"]
+    ended = owner.submit(dataset)["id"]
+    owner.http.post(f"/v1/jobs/{ended}/cancel")
+    body = spec(dataset, after=[ended, foreign, "job_0"])
+    body["model"]["layers"][1]["out_features"] = 7  # a wrong size, told in the same answer
+    for path in ("/v1/jobs", "/v1/specs/check"):
+        answer = owner.http.post(path, json=body)
+        assert answer.status_code == 422
+        paths = [error["path"] for error in answer.json()["errors"]]
+        assert {"/after/0", "/after/1", "/after/2"} < set(paths)
+        assert any(path.startswith("/model") for path in paths)
+    single = owner.http.post("/v1/jobs", json={**spec(dataset), "after": "job_0"})
+    assert [error["path"] for error in single.json()["errors"]] == ["/after"]
+    wrong = owner.http.post("/v1/jobs", json={**spec(dataset), "after": ["first", 3]})
+    assert [error["path"] for error in wrong.json()["errors"]] == ["/after/0", "/after/1"]
+
+
 def test_deleting_a_job_frees_what_was_told_and_leaves_nothing(each_owner: Owner) -> None:
     job_id = each_owner.trained_job()
     yard = each_owner.yard

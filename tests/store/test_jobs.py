@@ -78,19 +78,6 @@ def test_a_running_job_is_asked_and_asking_twice_is_once(database: Database) -> 
             jobs.delete_job(session, job)
 
 
-def test_places_in_the_queue_follow_priority_and_age(database: Database) -> None:
-    with database.write() as session:
-        owner_id = add_owner(session)
-        dataset = add_ready_dataset(session, owner_id)
-        made = [add_job(session, owner_id, dataset, priority=p) for p in (0, 5, 0)]
-        places = jobs.queue_places(session, made)
-        assert [places[job.id]["position"] for job in made] == [2, 1, 3]
-        assert places[made[1].id]["waiting_for"] == "a free worker"
-        jobs.update_job(session, made[2], priority=9, tags=["hot"], name="new", notes="why")
-        assert jobs.queue_places(session, made)[made[2].id]["position"] == 1
-        assert (made[2].name, made[2].tags) == ("new", ["hot"])
-
-
 def test_lists_go_page_by_page_in_every_order(database: Database) -> None:
     with database.write() as session:
         owner_id = add_owner(session)

@@ -27,6 +27,7 @@ from trainyard.spec.job import parse_job
 from trainyard.store import datasets, events, jobs, keys
 from trainyard.store.blobs import Blobs, new_upload_key
 from trainyard.store.database import Database
+from trainyard.store.dependencies import look_at_awaited
 from trainyard.store.tables import Dataset, Event, Job, Worker
 
 LEASE_SECONDS = 2.0
@@ -151,7 +152,9 @@ class Yard:
         owner_id = self.owner()
         with self.database.write() as session:
             dataset = datasets.get_dataset(session, owner_id, dataset_id)
-            job = jobs.create_job(session, owner_id, dataset, parse_job({**body, **spec}))
+            whole = parse_job({**body, **spec})
+            after, _ = look_at_awaited(session, owner_id, whole.after_by_path())
+            job = jobs.create_job(session, owner_id, dataset, whole, after=after)
         if ring:
             assert self.doorbell.send_train(job.id)
         return job.id

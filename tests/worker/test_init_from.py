@@ -56,6 +56,22 @@ def test_a_job_begins_with_another_jobs_best_or_an_uploaded_file(shared: Yard) -
     assert any(speed.flops == first.speed["flops"] for speed in hardware.speeds)
 
 
+def test_a_job_that_comes_after_another_begins_with_what_that_one_learnt(shared: Yard) -> None:
+    dataset_id = shared.ready_dataset()
+    taught = shared.submit(
+        dataset_id, ring=False, training={"epochs": 12, "optimizer": {"type": "adam", "lr": 0.01}}
+    )
+    job_id = shared.submit(
+        dataset_id, training={**STILL, "init_from": taught}, after=[taught], priority=10
+    )
+    job = shared.wait_for_status(job_id, "succeeded", "failed", "cancelled")
+    assert (job.status, job.summary["test/accuracy"]) == ("succeeded", 1.0)
+    first = shared.job(taught)
+    assert first.finished_at is not None
+    assert job.started_at is not None
+    assert first.finished_at < job.started_at
+
+
 def test_a_job_whose_weights_are_gone_fails_and_says_so(shared: Yard) -> None:
     dataset_id = shared.ready_dataset()
     job_id = shared.submit(dataset_id, training={**STILL, "init_from": "w_gone"})

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -36,6 +38,11 @@ from trainyard.spec.wiring import wire
 # Databases take no NUL, and names stand in file names and headers.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=20_000)]
+JobId = Annotated[str, Field(pattern=r"^job_[0-9a-z]{1,40}$", max_length=50)]
+After = Annotated[
+    Annotated[JobId, Tag("one")] | Annotated[list[JobId], Field(max_length=50), Tag("many")],
+    Discriminator(lambda value: "one" if isinstance(value, str) else "many"),
+]
 
 
 class JobSpec(BaseModel):
@@ -55,12 +62,21 @@ class JobSpec(BaseModel):
     """Jobs of a higher priority are trained first."""
     notes: Text = ""
     """Free text."""
+    after: After = []
+    """Job or jobs that must succeed before this one begins; where one does not, this one is
+    cancelled. `init_from` may name one of them."""
     model: ModelSpec
     """What to build."""
     training: TrainingSpec = TrainingSpec()
     """How to train it."""
     definitions: Definitions = Definitions()
     """Own parts of the framework as expressions; each name is a `type` in this job."""
+
+    def after_by_path(self) -> dict[str, str]:
+        """The jobs of ``after`` by their places in the spec."""
+        if isinstance(self.after, str):
+            return {"/after": self.after}
+        return {f"/after/{place}": job_id for place, job_id in enumerate(self.after)}
 
 
 _LAYER: TypeAdapter[Layer] = TypeAdapter(AnyLayer)

@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from trainyard.jsonable import jsonable
-from trainyard.retries import DEFAULT_RETRIES, LONGEST_DELAY, RetryPolicy
+from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
+from trainyard.store import line
 from trainyard.store.events import NewEvent, add_events, metrics_at
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
 from trainyard.store.states import Reason, change_status, reason
 from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, Worker, now
+
+_CANCELLED = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
+_PAUSED = reason(ReasonCode.PAUSED_BY_USER, "Paused on request.")
+_STOPPED = reason(ReasonCode.WORKER_STOPPED, "The worker was told to end, and gave the job back.")
+_LOST = reason(
+    ReasonCode.WORKER_LOST,
+    "The worker went silent while it had the job.",
+    "See the log of the worker, and whether its machine ran out of memory.",
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class ClaimedJob:
     checkpoint_id: str | None  # where to go on from
     start_step: int  # the step of that
     told: frozenset[str]  # the metrics that are known of that step already
+    used_seconds: float  # by earlier attempts, to go on or in vain
 
     @property
     def id(self) -> str:
@@ -39,19 +50,28 @@ class ClaimedJob:
 
 
 def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> ClaimedJob | None:
-    """Take the best queued job: highest priority, then the oldest. None if there is none.
+    """Take the job whose turn it is, see ``line``. None if none is ready.
 
     Compare-and-set: however many try at once, one gets it. Metrics past the checkpoint that the
     attempt goes on from give way, so that no step is told twice.
     """
-    waiting = (Job.status == JobStatus.QUEUED) & or_(Job.not_before.is_(None), _retry_is_due())
-    best = select(Job.id).where(waiting).order_by(Job.priority.desc(), Job.id).limit(1)
-    job_id = session.scalar(best.with_for_update(skip_locked=True))
+    for share in line.shares(session):
+        job = _take_first(session, share.owner_id, worker_id, lease)
+        if job is not None:
+            line.take_turn(session, share.owner_id)
+            return _begin_attempt(session, job, worker_id, host)
+    return None
+
+
+def _take_first(session: Session, owner_id: str, worker_id: str, lease: timedelta) -> Job | None:
+    ready = line.is_ready()
+    first = select(Job.id).where(ready, Job.owner_id == owner_id).order_by(*line.IN_LINE).limit(1)
+    job_id = session.scalar(first.with_for_update(skip_locked=True))
     if job_id is None:
         return None
     statement = (
         update(Job)
-        .where(Job.id == job_id, waiting)
+        .where(Job.id == job_id, ready)
         .values(
             status=JobStatus.RUNNING.value,
             reason=None,
@@ -68,14 +88,7 @@ def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> 
     )
     if session.scalar(statement) is None:
         return None
-    job = session.get_one(Job, job_id, populate_existing=True)
-    return _begin_attempt(session, job, worker_id, host)
-
-
-def _retry_is_due() -> ColumnElement[bool]:
-    """Later than any policy would wait is a clock's error, and due too."""
-    moment = now()
-    return or_(Job.not_before <= moment, Job.not_before > moment + 2 * LONGEST_DELAY)
+    return session.get_one(Job, job_id, populate_existing=True)
 
 
 def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> ClaimedJob:
@@ -83,6 +96,8 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
     step = last.step if last else 0
     past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
     session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
+    used_seconds = _used_seconds(session, job.id)
+    worker = session.get(Worker, worker_id)
     session.execute(
         insert(Attempt),
         {
@@ -90,6 +105,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
             "number": job.attempt,
             "worker_id": worker_id,
             "host": host,
+            "device": worker.device if worker else None,
             "start_step": step,
         },
     )
@@ -106,7 +122,15 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         checkpoint_id=last.id if last else None,
         start_step=step,
         told=metrics_at(session, job.id, step),
+        used_seconds=used_seconds,
     )
+
+
+def _used_seconds(session: Session, job_id: str) -> float:
+    """What all ended attempts took together."""
+    times = select(Attempt.started_at, Attempt.finished_at).where(Attempt.job_id == job_id)
+    ended = [(begin, end) for begin, end in session.execute(times) if end is not None]
+    return sum((max(0.0, (end - begin).total_seconds()) for begin, end in ended), 0.0)
 
 
 def _last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:
@@ -161,7 +185,7 @@ def finish_job(
         speed = speed | {"device": worker.device if worker else None}
     if job.status == JobStatus.CANCELLING:
         status = JobStatus.CANCELLED
-        why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
+        why = _CANCELLED
     given = {"summary": summary, "best": best, "report": report, "speed": speed}
     for field, value in given.items():
         if value is not None:
@@ -190,14 +214,13 @@ def requeue_job(
 
 def _give_back(session: Session, job: Job, crash: Reason | None, retries: RetryPolicy) -> JobStatus:
     job.num_crashes = _faults_so_far(session, job) + (crash is not None)
-    following, why = JobStatus.QUEUED, crash
+    following, why = JobStatus.QUEUED, crash or _STOPPED
     if job.status == JobStatus.CANCELLING:
-        following = JobStatus.CANCELLED
-        why = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
+        following, why = JobStatus.CANCELLED, _CANCELLED
     elif crash is not None and retries.gives_up(job.num_crashes):
         following, why = JobStatus.FAILED, _given_up(crash, job.num_crashes)
     elif job.status == JobStatus.PAUSING:
-        following = JobStatus.PAUSED
+        following, why = JobStatus.PAUSED, crash or _PAUSED
     elif crash is not None:
         job.not_before = now() + retries.delay(job.num_crashes)
     change_status(session, job, following, why)
@@ -235,18 +258,11 @@ def expire_leases(session: Session, retries: RetryPolicy = DEFAULT_RETRIES) -> d
     """
     expired = select(Job).where(Job.status.in_(ON_A_WORKER), Job.lease_expires_at < now())
     jobs = session.scalars(expired.order_by(Job.id).with_for_update(skip_locked=True)).all()
-    lost = reason(
-        ReasonCode.WORKER_LOST,
-        "The worker went silent while it had the job.",
-        "See the log of the worker, and whether its machine ran out of memory.",
-    )
-    return {job.id: _give_back(session, job, lost, retries) for job in jobs}
+    return {job.id: _give_back(session, job, _LOST, retries) for job in jobs}
 
 
 def waiting_jobs(session: Session, older_than: datetime) -> Sequence[str]:
-    """Queued jobs whose message may have been lost, as they are older than this, and retries that
-    have come due, for which nobody rings."""
-    unheard = Job.not_before.is_(None) & (Job.queued_at < older_than)
-    due = or_(unheard, _retry_is_due())
-    query = select(Job.id).where(Job.status == JobStatus.QUEUED, due)
-    return session.scalars(query.order_by(Job.priority.desc(), Job.id).limit(100)).all()
+    """Ready jobs that are older than this, as their message may have been lost, and retries, for
+    which nobody rings."""
+    unheard = or_(Job.not_before.is_not(None), Job.queued_at < older_than)
+    return session.scalars(select(Job.id).where(line.is_ready(), unheard).limit(100)).all()

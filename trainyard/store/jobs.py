@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from trainyard.errors import Conflict, NotFound
 from trainyard.ids import new_id
 from trainyard.status import FINAL, ON_A_WORKER, JobStatus, ReasonCode
-from trainyard.store import datasets
+from trainyard.store import datasets, dependencies
 from trainyard.store.events import NewEvent, add_events
 from trainyard.store.garbage import discard
 from trainyard.store.lease import lock_job
-from trainyard.store.states import change_status, reason
+from trainyard.store.states import change_status, end_dependents, reason
 from trainyard.store.tables import Artifact, Checkpoint, Dataset, Job
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ def create_job(
     dataset: Dataset,
     spec: JobSpec,
     written: dict[str, Any] | None = None,
+    *,
+    after: Sequence[str] = (),
 ) -> Job:
     """A queued job; ``trainyard.queue.send_train(job.id)`` follows after the commit.
 
     ``written`` is what the user wrote of it; else it is made from what ``spec`` was given.
+    ``after`` are the jobs that it waits for, as ``dependencies.look_at_awaited`` found them.
     """
     job = Job(
         id=new_id("job"),
@@ -54,6 +57,7 @@ def create_job(
     )
     session.add(job)
     session.flush()
+    dependencies.await_jobs(session, job.id, after)
     add_events(session, job, [NewEvent("status", {"status": job.status, "attempt": 0})])
     return job
 
@@ -147,6 +151,7 @@ def resume(session: Session, job: Job) -> Job:
 
 def delete_job(session: Session, job: Job) -> int:
     """Delete a job and all that belongs to it; returns the bytes of its checkpoints and files.
+    Jobs that wait for it are cancelled.
 
     Files in the object store are marked as garbage in the same transaction; call
     ``garbage.collect`` after the commit.
@@ -157,6 +162,7 @@ def delete_job(session: Session, job: Job) -> int:
     locked = lock_job(session, job.id)
     if locked.status in ON_A_WORKER:
         raise Conflict(f"The job is {locked.status}: cancel it first.")
+    end_dependents(session, locked, "was deleted")
     freed = job_bytes(session, [locked.id])
     discard(session, f"jobs/{locked.id}")
     dataset_id = locked.dataset_id
@@ -176,23 +182,3 @@ def job_bytes(session: Session, job_ids: Sequence[str]) -> int:
 
 def has_ended(job: Job) -> bool:
     return JobStatus(job.status) in FINAL
-
-
-def queue_places(session: Session, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
-    """``{"position", "waiting_for"}`` of those of the jobs that are queued; 1 is next."""
-    queued = {job.id: job for job in jobs if job.status == JobStatus.QUEUED}
-    if not queued:
-        return {}
-    place = func.row_number().over(order_by=(Job.priority.desc(), Job.id))
-    line = select(Job.id, place.label("place")).where(Job.status == JobStatus.QUEUED).subquery()
-    rows = session.execute(select(line.c.id, line.c.place).where(line.c.id.in_(queued)))
-    return {
-        job_id: {"position": place, "waiting_for": _waiting_for(queued[job_id], place)}
-        for job_id, place in rows
-    }
-
-
-def _waiting_for(job: Job, place: int) -> str:
-    if job.not_before is not None:
-        return f"another try after {job.not_before.isoformat(timespec='seconds')}"
-    return "a free worker" if place == 1 else f"{place - 1} jobs before it"

@@ -56,6 +56,8 @@ class Owner(Base):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
+    # Of all claims of jobs, the number of this owner's last; 0 before the first.
+    turn: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -134,7 +136,7 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_owner", "owner_id", "id"),
-        Index("ix_jobs_queue", "status", "priority", "id"),
+        Index("ix_jobs_queue", "status", "owner_id", "priority", "id"),
         Index("ix_jobs_dataset", "dataset_id"),
     )
 
@@ -174,6 +176,17 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
+class Awaited(Base):
+    """A queued or paused job is to come after another, which has not succeeded yet."""
+
+    __tablename__ = "awaited"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    after_id: Mapped[str] = mapped_column(
+        ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
 class Attempt(Base):
     """One try at a job: where, from which step, and how it ended."""
 
@@ -183,6 +196,7 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     worker_id: Mapped[str] = mapped_column(Id)
     host: Mapped[str] = mapped_column(String(200))
+    device: Mapped[str | None] = mapped_column(String(200))
     start_step: Mapped[int] = mapped_column(default=0)
     outcome: Mapped[str | None] = mapped_column(String(20))  # the status that it led to
     reason: Mapped[dict[str, Any] | None]

@@ -13,6 +13,8 @@ from trainyard.store.tables import Worker, now
 
 WorkerStatus = Literal["idle", "busy", "stopping", "stopped"]
 FORGOTTEN_AFTER = timedelta(days=1)
+INGEST_DEVICE = "ingest"  # what a worker that does not train tells as its device
+_UP = {"idle", "busy"}
 
 
 def register_worker(
@@ -65,6 +67,16 @@ def set_device(session: Session, worker_id: str, device: str) -> None:
 def list_workers(session: Session) -> Sequence[Worker]:
     """Every worker known, oldest first."""
     return session.scalars(select(Worker).order_by(Worker.id)).all()
+
+
+def count_trainers(session: Session, silent_after: timedelta) -> tuple[int, int]:
+    """How many workers that train are up, and how many of these are idle."""
+    up = [
+        worker.status
+        for worker in list_workers(session)
+        if worker.device != INGEST_DEVICE and effective_status(worker, silent_after) in _UP
+    ]
+    return len(up), up.count("idle")
 
 
 def effective_status(worker: Worker, silent_after: timedelta) -> str:

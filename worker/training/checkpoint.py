@@ -65,9 +65,20 @@ def pack_state(tensors: Tensors, document: dict[str, Any]) -> bytes:
 
 def unpack_state(state: bytes) -> tuple[Tensors, dict[str, Any]]:
     """Undoes ``pack_state``; all tensors are on the CPU."""
+    return load(state), document_of(state)
+
+
+def document_of(state: bytes) -> dict[str, Any]:
+    """The JSON document of a state file alone."""
     # The format: 8 bytes of length, little-endian, then a JSON header of that length.
     header = json.loads(state[8 : 8 + int.from_bytes(state[:8], "little")])
-    return load(state), json.loads(header["__metadata__"]["state"])
+    document: dict[str, Any] = json.loads(header["__metadata__"]["state"])
+    return document
+
+
+def take_over_threads(state: bytes) -> None:
+    """Computes with as many threads as the training did: sums in parts depend on their number."""
+    torch.set_num_threads(document_of(state)["threads"])
 
 
 def pack_optimizer(optimizer: Optimizer) -> Tensors:

@@ -39,13 +39,15 @@ def train(
     device: str = "auto",
     resume: tuple[bytes, bytes] | None = None,
     initial: bytes | None = None,
+    used_seconds: float = 0.0,
 ) -> Outcome:
     """Trains to the end, until ``stop`` is set, or until it cannot go on.
 
     ``splits`` holds ``train`` and, where the dataset has them, ``val`` and ``test``.
     ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
     training is then bit for bit that of one which was never interrupted. ``initial`` is a
-    safetensors file of weights to begin with, as ``init_from`` says.
+    safetensors file of weights to begin with, as ``init_from`` says. ``used_seconds`` of the time
+    limit are gone already.
     """
     began, training = time.monotonic(), spec.training
     chosen = devices.choose_device(device)
@@ -55,14 +57,17 @@ def train(
             run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
             if resume is not None:
                 run.restore(*resume)
-            teller = Teller(run, reporter, writer, began=began, resumed=resume is not None)
-            if initial is not None and resume is None:
+            resumed = resume is not None
+            teller = Teller(
+                run, reporter, writer, began=began, resumed=resumed, used_seconds=used_seconds
+            )
+            if initial is not None and not resumed:
                 fit = begin_with(run.network, initial, training.init_map)
                 run.weights_changed()
                 teller.tell_fit(fit)
                 if training.init_strict and not fit.is_whole:
                     return endings.initial_weights(fit)
-            teller.tell_start(resumed=resume is not None)
+            teller.tell_start(resumed=resumed)
             held_out = {
                 name: Samples(split, chosen, devices.resident_bytes(chosen))
                 for name, split in splits.items()

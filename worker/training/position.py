@@ -30,7 +30,6 @@ class Position:
     lr_factor: float = 1.0  # what the schedule makes of those values
     stale_epochs: int = 0  # since that value
     stopped_early: bool = False
-    elapsed_seconds: float = 0.0
     epoch_totals: Totals = field(default_factory=Totals)
     window_sizes: list[int] = field(default_factory=list)  # samples of each step since the report
     latest: dict[str, float] = field(default_factory=dict)  # newest value of each metric

@@ -211,6 +211,8 @@ class Run:
             "position": asdict(position) | {"window_sizes": list(self.window.sizes)},
             "generators": checkpoint.host_generators(),
             "scaler": self.scaler.state_dict(),
+            "threads": torch.get_num_threads(),
+            "precision": str(self.dtype).removeprefix("torch."),
             "best_is_here": is_best,
         }
         weights, _ = devices.to_host(self._inferring(), self.device)
@@ -246,7 +248,11 @@ class Run:
         }
 
     def restore(self, weights: bytes, state: bytes) -> None:
-        """Goes on from a checkpoint of the same spec and data, exactly."""
+        """Goes on from a checkpoint of the same spec and data, exactly.
+
+        In its precision and with its number of threads, whatever this machine would choose.
+        """
+        checkpoint.take_over_threads(state)
         tensors, document = checkpoint.unpack_state(state)
         checkpoint.unpack_weights(self.network, weights)
         if self.average is not None:
@@ -255,6 +261,7 @@ class Run:
         checkpoint.unpack_optimizer(self.optimizer, tensors)
         checkpoint.set_host_generators(document["generators"])
         checkpoint.unpack_generators(tensors, self.device)
+        self.dtype = devices.choose_precision(document["precision"], self.device)
         self.scaler.load_state_dict(document["scaler"])
         self.window.losses.copy_(tensors["window.losses"])
         self.window.sums.copy_(tensors["window.sums"])

@@ -17,12 +17,19 @@ class Teller:
     """Holds the clock of one training. ``began`` is when its process began with it."""
 
     def __init__(
-        self, run: Run, reporter: Reporter, writer: Writer, *, began: float, resumed: bool
+        self,
+        run: Run,
+        reporter: Reporter,
+        writer: Writer,
+        *,
+        began: float,
+        resumed: bool,
+        used_seconds: float,
     ) -> None:
         self.run = run
         self.reporter = reporter
         self.writer = writer
-        self._started = time.monotonic() - run.position.elapsed_seconds
+        self._started = time.monotonic() - used_seconds
         self._reported = self._kept = time.monotonic()
         self._kept_place = run.position.place if resumed else None
         self._began = began
@@ -49,7 +56,7 @@ class Teller:
         }
 
     def is_over(self, limit_seconds: float | None) -> bool:
-        """Whether the training, with the time before it was resumed, has taken longer."""
+        """Whether the training, with what earlier attempts used, has taken longer."""
         return limit_seconds is not None and time.monotonic() - self._started > limit_seconds
 
     def _lap(self) -> float:
@@ -136,7 +143,6 @@ class Teller:
         if for_resume and place == self._kept_place:
             return
         self._kept, self._kept_place = time.monotonic(), place
-        self.run.position.elapsed_seconds = self._kept - self._started
         self.writer.write(self.run.snapshot(is_best=is_best, for_resume=for_resume))
         self._checkpoints += 1
         self._writing += self._lap()

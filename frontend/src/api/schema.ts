@@ -647,7 +647,7 @@ export interface paths {
         };
         /**
          * Get Queue
-         * @description How long the queue is, and where the caller's jobs stand in it.
+         * @description How long the queue is, and where the caller's first 200 jobs stand in it.
          */
         get: operations["get_queue"];
         put?: never;
@@ -867,6 +867,8 @@ export interface components {
          * @description One try at a job.
          */
         Attempt: {
+            /** Device */
+            device: string | null;
             /** Finished At */
             finished_at: string | null;
             /** Host */
@@ -1266,6 +1268,11 @@ export interface components {
          */
         Job: {
             /**
+             * After
+             * @description Jobs that had to succeed before this one began.
+             */
+            after: string[];
+            /**
              * Attempt
              * @description How many times a worker has begun it.
              */
@@ -1338,6 +1345,11 @@ export interface components {
          * @description A job with all its attempts, and the spec as it was written.
          */
         JobDetail: {
+            /**
+             * After
+             * @description Jobs that had to succeed before this one began.
+             */
+            after: string[];
             /**
              * Attempt
              * @description How many times a worker has begun it.
@@ -1807,11 +1819,25 @@ export interface components {
          */
         Queue: {
             /**
+             * After
+             * @description Jobs that have to succeed first.
+             * @default []
+             */
+            after: string[];
+            /**
              * Position
-             * @description 1 is next.
+             * @description 1 is next, if no job ended from now on.
              */
             position: number;
-            /** Waiting For */
+            /**
+             * Retry At
+             * @description When it is tried again, after a fault.
+             */
+            retry_at: string | null;
+            /**
+             * Waiting For
+             * @description In plain words.
+             */
             waiting_for: string;
         };
         /**
@@ -1827,16 +1853,30 @@ export interface components {
             queued: number;
             /** Running */
             running: number;
+            /**
+             * Workers
+             * @description That train and are up.
+             */
+            workers: number;
         };
-        /** QueuedJob */
+        /**
+         * QueuedJob
+         * @description A job of the caller's and its place in the whole queue.
+         */
         QueuedJob: {
+            /**
+             * After
+             * @description Jobs that have to succeed first.
+             * @default []
+             */
+            after: string[];
             /** Job Id */
             job_id: string;
             /** Name */
             name: string;
             /**
              * Position
-             * @description In the whole queue; 1 is next.
+             * @description 1 is next, if no job ended from now on.
              */
             position: number;
             /** Priority */
@@ -1846,7 +1886,15 @@ export interface components {
              * Format: date-time
              */
             queued_at: string;
-            /** Waiting For */
+            /**
+             * Retry At
+             * @description When it is tried again, after a fault.
+             */
+            retry_at: string | null;
+            /**
+             * Waiting For
+             * @description In plain words.
+             */
             waiting_for: string;
         };
         /**
@@ -1898,10 +1946,10 @@ export interface components {
         };
         /**
          * ReasonCode
-         * @description Why a job ended as it did.
+         * @description Why a job ended as it did; the last two are of attempts alone, after which it goes on.
          * @enum {string}
          */
-        ReasonCode: "out_of_memory" | "diverged" | "bad_data" | "worker_lost" | "time_limit" | "cancelled_by_user" | "internal";
+        ReasonCode: "out_of_memory" | "diverged" | "bad_data" | "worker_lost" | "time_limit" | "cancelled_by_user" | "dependency_failed" | "internal" | "paused_by_user" | "worker_stopped";
         /**
          * Replay
          * @description What became of a replay.
