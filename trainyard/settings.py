@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     retry_delay_seconds: NonNegativeFloat = Field(
         1.0, description="Wait before the first retry; each one after it waits four times longer"
     )
+    hang_seconds: PositiveFloat = Field(
+        600.0, description="A training that makes no step for so long is ended and tried again"
+    )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:N`")
     secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -74,6 +74,12 @@ class Child:
                 if self.process.is_alive():
                     os.kill(self.pid, signal.SIGKILL)
 
+    def dump_stacks(self) -> None:
+        """Have the child write the stacks of its threads to its stderr, stopped or not."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR1)
+            os.kill(self.pid, signal.SIGCONT)
+
     def close(self) -> None:
         """End the child, if it still runs, and free what it held here."""
         self.kill()
@@ -97,6 +103,7 @@ def _run_child(
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     faulthandler.enable(file=2)
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the worker decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     importlib.import_module(entry).main(connection)

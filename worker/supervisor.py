@@ -26,6 +26,7 @@ from worker.preparing import MissingWeights, start_message, unprepared
 from worker.reporting import Reporting
 from worker.requests import Requests
 from worker.settling import Settlement
+from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
@@ -63,6 +64,7 @@ class Supervisor:
         self._settlement = Settlement(context, claim, self._patience, self._reporting)
         self._outcome: Message | None = None
         self._last_lines: deque[str] = deque(maxlen=5)
+        self._watchdog = Watchdog(claim, context.settings.hang_seconds)
         self._stop_asked = False
         self._kill_at: float | None = None
         self._child: Child | None = None
@@ -118,10 +120,15 @@ class Supervisor:
         while sources:
             due = self._reporting.seconds_to_flush()
             timeout = _LOOK_SECONDS if due is None else min(due, _LOOK_SECONDS)
-            for source in wait(sources, timeout):
+            ready = wait(sources, timeout)
+            for source in ready:
                 if not self._take(source):
                     sources.remove(source)
+            if not ready:
+                self._watchdog.listened(timeout)
             self._ask_to_stop_if_due(child)
+            if self._outcome is None:
+                self._watchdog.look(child)
             self._reporting.flush_if_due()
 
     def _take(self, source: Any) -> bool:
@@ -132,6 +139,7 @@ class Supervisor:
             message = receive(source)
         except (EOFError, OSError):
             return False
+        self._watchdog.heard()
         self._handle(message)
         return True
 
@@ -154,6 +162,8 @@ class Supervisor:
                 self._reporting.log(message.data["level"], message.data["message"])
             case "checkpoint":
                 self._store_checkpoint(message)
+            case "alive":
+                pass
             case "outcome":
                 self._outcome = message
             case _:
@@ -203,6 +213,10 @@ class Supervisor:
     def _settle(self, exit_code: int | None) -> None:
         if self._outcome is not None:
             return self._settlement.settle(self._outcome)
+        if self._watchdog.over_time is not None and not self._requests.cancel.is_set():
+            return self._settlement.fail(self._watchdog.over_time)
         if self._stop_asked or self._requests.cancel.is_set():  # killed by us
             return self._settlement.give_back(None)
+        if self._watchdog.hung is not None:
+            return self._settlement.give_back(self._watchdog.hung)
         return self._settlement.settle_death(exit_code, self._last_lines)

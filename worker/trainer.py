@@ -3,7 +3,7 @@
 It knows neither database nor queue: everything goes to the supervisor over one connection.
 Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
 resume from, or weights alone to begin with) and ``stop``. From it: ``passport``, ``metrics``,
-``progress``, ``log``, ``checkpoint`` and, last, ``outcome``, with the files of the model.
+``progress``, ``log``, ``checkpoint``, ``alive`` and, last, ``outcome``, with the model's files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 import traceback
 from dataclasses import asdict
 from multiprocessing.connection import Connection
@@ -35,6 +36,27 @@ from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, S
 load_plugins()
 surroundings.code()
 surroundings.packages()
+
+_SIGN_SECONDS = 1.0
+
+
+class Signs:
+    """The engine's ``Stop``: each time that it asks, the training thread is alive."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._stop = threading.Event()
+        self._told = time.monotonic()
+
+    def set(self) -> None:
+        self._stop.set()
+
+    def is_set(self) -> bool:
+        now = time.monotonic()
+        if now - self._told >= _SIGN_SECONDS:
+            self._told = now
+            self._sender.put(Message("alive"))
+        return self._stop.is_set()
 
 
 class ConnectionReporter:
@@ -69,9 +91,9 @@ class ConnectionReporter:
 def main(connection: Connection[Any, Any]) -> None:
     """Train the job of the first message and report its outcome."""
     start = receive(connection)
-    stop = threading.Event()
-    threading.Thread(target=_obey, args=(connection, stop), name="obey", daemon=True).start()
     sender = Sender(connection)
+    stop = Signs(sender)
+    threading.Thread(target=_obey, args=(connection, stop), name="obey", daemon=True).start()
     sender.start()
     outcome = _train(start, ConnectionReporter(sender), stop)
     data = {
@@ -87,7 +109,7 @@ def main(connection: Connection[Any, Any]) -> None:
     sender.finish()
 
 
-def _obey(connection: Connection[Any, Any], stop: threading.Event) -> None:
+def _obey(connection: Connection[Any, Any], stop: Signs) -> None:
     """Wait for ``stop``; a supervisor that is gone ends this process at once."""
     try:
         while receive(connection).type == "stop":
@@ -96,7 +118,7 @@ def _obey(connection: Connection[Any, Any], stop: threading.Event) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _train(start: Message, reporter: ConnectionReporter, stop: threading.Event) -> Outcome:
+def _train(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome:
     """Call the engine; whatever it raises becomes a truthful outcome."""
     try:
         return _call_engine(start, reporter, stop)
@@ -123,7 +145,7 @@ def _failed(code: ReasonCode, message: str, hint: str) -> Outcome:
     return Outcome("failed", reason={"code": code.value, "message": message, "hint": hint})
 
 
-def _call_engine(start: Message, reporter: ConnectionReporter, stop: threading.Event) -> Outcome:
+def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome:
     spec = parse_job(start.data["spec"])
     dataset = open_dataset(Path(start.data["folder"]))
     manifest: Manifest = dataset.manifest

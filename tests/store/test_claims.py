@@ -192,6 +192,18 @@ def test_a_claim_knows_what_is_told_already_of_the_step_it_goes_on_from(
     assert (again.start_step, again.told) == (4, {"train/loss", "test/loss"})
 
 
+def test_a_claim_knows_the_time_that_all_earlier_attempts_took(database: Database) -> None:
+    job = queued_job(database)
+    for seconds in (20, 30):
+        claimed = claim(database)
+        begin = {"started_at": now() - timedelta(seconds=seconds)}
+        this = (Attempt.job_id == job.id) & (Attempt.number == claimed.attempt)
+        with database.write() as session:
+            session.execute(update(Attempt).where(this).values(**begin))
+            claims.requeue_job(session, claimed.lease)
+    assert claim(database).used_seconds == pytest.approx(50, abs=5)
+
+
 def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> None:
     queued_job(database)
     claimed = claim(database)

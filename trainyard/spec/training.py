@@ -139,7 +139,7 @@ class TrainingSpec(_Part):
     checkpoints: Checkpoints = Checkpoints()
     """Their rhythm, and how many are kept."""
     time_limit_seconds: Annotated[float, Field(gt=0.0, le=31_536_000.0)] | None = None
-    """Training that takes longer ends as failed with ``time_limit``."""
+    """A job whose attempts take longer in all ends as failed with ``time_limit``."""
     devices: Annotated[int, Field(ge=1, le=1)] = 1
     """Devices that train together."""
     report_every_steps: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -1,0 +1,120 @@
+"""Endings that the trainer cannot tell of by itself, and requests that reach it at any phase."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.servers import wait_for
+from tests.worker.harness import Yard, gone
+from trainyard.store import jobs
+from trainyard.store.tables import Attempt, Job
+
+HANG_SECONDS = 5.0  # more than a trainer needs to begin, on a busy machine too
+# Its export takes seconds, its training does not.
+DEEP = {
+    "layers": [
+        *[{"type": "conv2d", "out_channels": 2, "kernel_size": 1} for _ in range(150)],
+        {"type": "flatten"},
+        {"type": "linear", "out_features": "num_classes"},
+    ]
+}
+
+
+def first_attempt(yard: Yard, job_id: str) -> Attempt:
+    with yard.database.read() as session:
+        found = session.scalar(select(Attempt).where(Attempt.job_id == job_id, Attempt.number == 1))
+    assert found is not None
+    return found
+
+
+def test_a_trainer_that_hangs_is_ended_with_its_stacks_in_the_log_and_tried_again(
+    yard: Yard,
+) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker(hang_seconds=str(HANG_SECONDS), retry_delay_seconds="0")
+    job_id = yard.submit_long(dataset_id)
+    yard.wait_for_step(job_id, 3)
+    trainer = yard.trainer_pid(worker)
+    os.kill(trainer, signal.SIGSTOP)
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
+    assert gone([trainer])
+    told = first_attempt(yard, job_id)
+    assert told.outcome == "queued"
+    assert told.reason is not None
+    assert told.reason["code"] == "internal"
+    assert "no progress for 5 seconds" in told.reason["message"]
+    log = [event.message or "" for event in yard.events(job_id)]
+    assert any("most recent call first" in line for line in log)
+    assert any("in run" in line for line in log)
+    with yard.database.read() as session:
+        step = max(a.start_step for a in session.scalars(select(Attempt)))
+    yard.wait_for_step(job_id, step + 1)
+    yard.cancel(job_id)
+
+
+def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    training = {"epochs": 100_000, "time_limit_seconds": 15.0}
+    job_id = yard.submit(dataset_id, training=training)
+    yard.wait_for_step(job_id, 1)
+    os.kill(yard.trainer_pid(worker), signal.SIGSTOP)
+    job = yard.wait_for_status(job_id, "failed", seconds=40)
+    assert job.reason is not None
+    assert job.reason["code"] == "time_limit"
+    assert "15 seconds" in job.reason["message"]
+    assert (job.attempt, job.num_crashes) == (1, 0)
+
+
+@contextmanager
+def reading(yard: Yard, dataset_id: str) -> Iterator[str]:
+    """A job whose trainer reads its dataset, and goes on reading: its file is a pipe."""
+    folder = Path(yard.blobs.local_folder(f"datasets/{dataset_id}", yard.settings.home))
+    for path in [*folder.rglob("*.npy")]:
+        path.unlink()
+        os.mkfifo(path)
+    yield yard.submit(dataset_id)
+
+
+@contextmanager
+def exporting(yard: Yard, dataset_id: str) -> Iterator[str]:
+    """A job whose trainer has tested the model and exports it now."""
+    job_id = yard.submit(dataset_id, model=DEEP, training={"epochs": 1})
+
+    def is_tested() -> bool:
+        told = (e.data["values"] for e in yard.events(job_id) if e.kind == "metrics")
+        return any("test/loss" in values for values in told)
+
+    wait_for(is_tested, 120, "the test of the model")
+    yield job_id
+
+
+@pytest.mark.parametrize("phase", [reading, exporting])
+def test_a_job_is_cancelled_within_two_seconds_whatever_it_does(shared: Yard, phase) -> None:
+    with phase(shared, shared.ready_dataset()) as job_id:
+        trainer = shared.trainer_pid(shared.workers[0])
+        began = time.monotonic()
+        shared.cancel(job_id)
+        assert time.monotonic() - began < 2.0
+        wait_for(lambda: gone([trainer]), 2, "the trainer's end")
+
+
+@pytest.mark.parametrize("phase", [reading, exporting])
+def test_a_paused_job_leaves_its_device_whatever_it_does(shared: Yard, phase) -> None:
+    with phase(shared, shared.ready_dataset()) as job_id:
+        trainer = shared.trainer_pid(shared.workers[0])
+        with shared.database.write() as session:
+            jobs.request_pause(session, session.get_one(Job, job_id))
+        job = shared.wait_for_status(job_id, "paused", "succeeded", seconds=20)
+        assert job.status == "paused"
+        assert gone([trainer])
+        assert job.num_crashes == 0
+        shared.cancel(job_id)
