@@ -14,6 +14,7 @@ from api.fleet.schemas import QueuedJob, QueueState, Usage, UsageLimits, Worker,
 from trainyard.status import ON_A_WORKER, JobStatus
 from trainyard.store import line, usage, workers
 from trainyard.store.tables import Job
+from trainyard.store.tables import Worker as WorkerRow
 from trainyard.store.waiting import Waiting, waiting
 
 router = APIRouter(prefix="/v1", tags=["operations"])
@@ -36,6 +37,22 @@ def _queued(job: Job, place: Waiting) -> QueuedJob:
     )
 
 
+def _view(row: WorkerRow, status: str, *, is_shown: bool) -> Worker:
+    """A worker; what a lost one had is somebody else's by now, or will be."""
+    is_lost = status == "lost"
+    return Worker(
+        id=row.id,
+        host=row.host,
+        device=row.device,
+        status=status,
+        job_id=row.job_id if is_shown and not is_lost else None,
+        worker_pid=row.worker_pid,
+        trainer_pid=None if is_lost else row.trainer_pid,
+        started_at=row.started_at,
+        last_seen=row.last_seen,
+    )
+
+
 @router.get("/workers")
 def list_workers(context: Ctx, caller: Caller) -> WorkerList:
     """Workers seen of late."""
@@ -43,20 +60,10 @@ def list_workers(context: Ctx, caller: Caller) -> WorkerList:
     with context.database.read() as session:
         rows = workers.list_workers(session)
         mine = _owned_jobs(session, caller.owner_id, [row.job_id for row in rows if row.job_id])
-    items = [
-        Worker(
-            id=row.id,
-            host=row.host,
-            device=row.device,
-            status=workers.effective_status(row, silent_after),
-            job_id=row.job_id if caller.is_admin or row.job_id in mine else None,
-            worker_pid=row.worker_pid,
-            trainer_pid=row.trainer_pid,
-            started_at=row.started_at,
-            last_seen=row.last_seen,
-        )
-        for row in rows
-    ]
+    items = []
+    for row in rows:
+        status = workers.effective_status(row, silent_after)
+        items.append(_view(row, status, is_shown=caller.is_admin or row.job_id in mine))
     return WorkerList(items=items)
 
 

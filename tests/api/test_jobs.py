@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.api.yard import Owner, spec
 from trainyard.store import events, workers
+from trainyard.store.tables import Worker as WorkerRow
 
 
 def test_a_job_is_queued_and_shown_as_the_contract_says(each_owner: Owner) -> None:
@@ -299,6 +301,11 @@ def test_queue_workers_and_usage_show_how_things_stand(owner: Owner) -> None:
     assert worker["job_id"] == claimed.id
     stranger = owner.yard.new_owner().get("/v1/workers")["items"]
     assert [item["job_id"] for item in stranger if item["id"] == "w-seen"] == [None]
+
+    with owner.yard.database.write() as session:
+        session.get_one(WorkerRow, "w-seen").last_seen -= timedelta(days=0.5)
+    (lost,) = [item for item in owner.get("/v1/workers")["items"] if item["id"] == "w-seen"]
+    assert (lost["status"], lost["job_id"], lost["trainer_pid"]) == ("lost", None, None)
 
     usage = owner.get("/v1/usage")
     assert usage["datasets"] == 1
