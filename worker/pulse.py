@@ -21,7 +21,7 @@ from worker.work import Role, anything_waits, take_back_the_lost
 log = logging.getLogger(__name__)
 _BEAT_SECONDS = 1.0
 _DOORBELL_TAKES = timedelta(seconds=2)
-_SWEEP_SECONDS = 60.0
+_SWEEP_SECONDS = 10.0
 
 
 class Pulse:
