@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV := $(abspath $(VENV))
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types format bench migrate openapi docs upgrade clean frontend dev
+.PHONY: help run test lint types format bench chaos migrate openapi docs upgrade clean frontend dev
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## let ruff write the code's form
 
 bench: $(VENV)/.dev frontend ## speeds side by side, see bench/RESULTS.md
 	$(BIN)/python -m bench
+
+chaos: $(VENV)/.dev ## a storm of FAULTS=200 faults over the whole service, by a SEED
+	$(BIN)/python -m tests.chaos --faults $(or $(FAULTS),200) $(if $(SEED),--seed $(SEED))
 
 migrate: $(VENV)/.run ## the database of TRAINYARD_DATABASE_URL to its newest form
 	$(BIN)/trainyard migrate

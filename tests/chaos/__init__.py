@@ -1,0 +1,1 @@
+"""A seeded storm of faults over the whole service: kill anything, and every job ends, once."""
