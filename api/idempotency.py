@@ -18,6 +18,18 @@ IdempotencyKey = Annotated[
 ]
 
 
+def recall(database: Database, owner_id: str, key: str | None, request_sha256: str) -> str | None:
+    """The id of what the first request with this key made, whatever has changed since then.
+
+    Raises:
+        Conflict: the key was used for another request.
+    """
+    if key is None:
+        return None
+    with database.read() as session:
+        return idempotency.find(session, owner_id, key, request_sha256)
+
+
 def once(
     database: Database,
     owner_id: str,

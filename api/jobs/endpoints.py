@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Caller
 from api.context import Context, Ctx
-from api.idempotency import IdempotencyKey, once
+from api.idempotency import IdempotencyKey, once, recall
 from api.jobs.schemas import JobDetail, JobList, JobPatch
 from api.jobs.views import job_detail, job_views
 from api.paging import Cursor, Limit
@@ -44,23 +44,35 @@ def create_job(
     idempotency_key: IdempotencyKey = None,
 ) -> JobDetail:
     """Queue a training job. Every mistake in its spec comes back at once."""
-    spec = read_spec(context, caller.owner_id, body.root, parse_job)
+    text = jsonable.dumps(body.root).encode()
+    request = idempotency.request_digest("POST", "/v1/jobs", text)
+    job_id = recall(context.database, caller.owner_id, idempotency_key, request)
+    if job_id is None:
+        spec = _sound_spec(context, caller, body.root)
+
+        def make(session: Session) -> str:
+            return _make_job(session, context, caller, spec, body.root)
+
+        job_id, is_new = once(context.database, caller.owner_id, idempotency_key, request, make)
+        if is_new:
+            context.doorbell.send_train(job_id)
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    return get_job(context, caller, job_id)
+
+
+def _sound_spec(context: Context, caller: Identity, body: dict[str, Any]) -> JobSpec:
+    """The spec, whose definitions have been tried.
+
+    Raises:
+        InvalidInput: with every mistake.
+    """
+    spec = read_spec(context, caller.owner_id, body, parse_job)
     if has_definitions(spec):
         with context.database.read() as session:
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
             held_against(session, context, caller.owner_id, spec, facts)
         tried(context, spec, facts)
-
-    def make(session: Session) -> str:
-        return _make_job(session, context, caller, spec, body.root)
-
-    text = jsonable.dumps(body.root).encode()
-    request = idempotency.request_digest("POST", "/v1/jobs", text)
-    job_id, is_new = once(context.database, caller.owner_id, idempotency_key, request, make)
-    if is_new:
-        context.doorbell.send_train(job_id)
-    response.headers["Location"] = f"/v1/jobs/{job_id}"
-    return get_job(context, caller, job_id)
+    return spec
 
 
 def _make_job(

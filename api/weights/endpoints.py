@@ -9,12 +9,13 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Caller
 from api.context import Ctx
+from api.idempotency import IdempotencyKey
 from api.multipart import read_form
 from api.paging import Cursor, Limit, read_cursor, write_cursor
 from api.schemas import Freed
 from api.weights.schemas import Weights, WeightsList
 from api.weights.upload import take_in
-from trainyard.store import weights
+from trainyard.store import idempotency, weights
 from trainyard.store.tables import Weights as WeightsRow
 
 router = APIRouter(prefix="/v1/weights", tags=["weights"])
@@ -36,14 +37,23 @@ _UPLOAD: dict[str, Any] = {
 }
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, openapi_extra={"requestBody": _UPLOAD})
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    responses={409: {}},
+    openapi_extra={"requestBody": _UPLOAD},
+)
 async def create_weights(
-    request: Request, response: Response, context: Ctx, caller: Caller
+    request: Request,
+    response: Response,
+    context: Ctx,
+    caller: Caller,
+    idempotency_key: IdempotencyKey = None,
 ) -> Weights:
     """Upload a safetensors file, such as a PyTorch model's. Nothing in it is ever executed."""
     most = context.settings.max_upload_bytes
     async with read_form(request, context.upload_folder, max_bytes=most, max_files=1) as form:
-        weights_id = await run_in_threadpool(take_in, context, caller, form)
+        weights_id = await run_in_threadpool(take_in, context, caller, form, idempotency_key)
     response.headers["Location"] = f"/v1/weights/{weights_id}"
     return await run_in_threadpool(get_weights, context, caller, weights_id)
 
@@ -74,6 +84,7 @@ def delete_weights(context: Ctx, caller: Caller, weights_id: str) -> Freed:
     with context.database.write() as session:
         row = weights.get_weights(session, caller.owner_id, weights_id)
         freed = weights.delete_weights(session, row)
+        idempotency.forget(session, caller.owner_id, weights_id)
     context.collect_garbage()
     return Freed(freed_bytes=freed)
 

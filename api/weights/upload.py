@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from safetensors import SafetensorError, safe_open
+from sqlalchemy.orm import Session
 
 from api.context import Context
+from api.idempotency import once, recall
 from api.multipart import Form, UploadedFile
 from trainyard.errors import InvalidInput, Mistake
-from trainyard.store import weights
+from trainyard.store import idempotency, weights
+from trainyard.store.garbage import discard
 from trainyard.store.keys import Identity
 
 _FIELDS = ("file", "name")
@@ -17,26 +20,43 @@ _MAX_NAME = 200
 _MAX_TENSORS = 100_000
 
 
-def take_in(context: Context, caller: Identity, form: Form) -> str:
-    """The id of the upload's new row.
+def take_in(
+    context: Context, caller: Identity, form: Form, idempotency_key: str | None = None
+) -> str:
+    """The id of the upload's row, or of the first one's with this key.
 
     Raises:
         InvalidInput: with every mistake in the form's fields, or where the file is no safetensors.
+        Conflict: the idempotency key was used for another upload.
     """
     (file,) = form.files
-    return keep(context, caller, _name(form, file), file.path)
+    name = _name(form, file)
+    text = f"{name}\0{file.sha256}".encode()
+    request = idempotency.request_digest("POST", "/v1/weights", text)
+    known = recall(context.database, caller.owner_id, idempotency_key, request)
+    return known or keep(context, caller, name, file.path, (idempotency_key, request))
 
 
-def keep(context: Context, caller: Identity, name: str, path: Path) -> str:
-    """Puts a safetensors file into the store; the id of its new row.
+def keep(
+    context: Context,
+    caller: Identity,
+    name: str,
+    path: Path,
+    once_only: tuple[str | None, str] = (None, ""),
+) -> str:
+    """Puts a safetensors file into the store; the id of its row.
+
+    ``once_only`` is an idempotency key and the digest of its request.
 
     Raises:
         InvalidInput: it is none.
+        Conflict: the idempotency key was used for another request.
     """
     tensors = _shapes(path)
     weights_id = weights.new_weights_id()
     stored = context.blobs.put_file(weights.weights_key(weights_id), path)
-    with context.database.write() as session:
+
+    def make(session: Session) -> str:
         weights.add_weights(
             session,
             caller.owner_id,
@@ -46,7 +66,17 @@ def keep(context: Context, caller: Identity, name: str, path: Path) -> str:
             sha256=stored.sha256,
             tensors=tensors,
         )
-    return weights_id
+        return weights_id
+
+    made = None
+    try:
+        made, _ = once(context.database, caller.owner_id, *once_only, make)
+    finally:
+        if made != weights_id:  # another request was first, or none could be made
+            with context.database.write() as session:
+                discard(session, stored.key)
+            context.collect_garbage()
+    return made
 
 
 def _name(form: Form, file: UploadedFile) -> str:

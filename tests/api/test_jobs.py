@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from tests.api.yard import Owner, spec
+from tests.store.lifecycle import ASKED, NEEDS_WORKER, bring_to
+from trainyard.status import JobStatus
 from trainyard.store import events, workers
+from trainyard.store.tables import Job
 from trainyard.store.tables import Worker as WorkerRow
 
 
@@ -83,11 +86,46 @@ def test_of_concurrent_posts_with_one_key_one_job_is_made(each_owner: Owner) -> 
     def post(_: int) -> Any:
         return each_owner.http.post("/v1/jobs", json=body, headers=headers)
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(post, range(8)))
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(post, range(20)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert len(each_owner.get("/v1/jobs")["items"]) == 1
+
+
+def test_a_repeat_answers_the_first_result_whatever_has_changed_since(each_owner: Owner) -> None:
+    dataset = each_owner.ready_dataset()
+    first = each_owner.submit(dataset)["id"]
+    body, headers = spec(dataset, after=first), {"Idempotency-Key": "again"}
+    made = each_owner.http.post("/v1/jobs", json=body, headers=headers).json()["id"]
+    each_owner.http.post(f"/v1/jobs/{first}/cancel")
+    assert each_owner.http.post("/v1/jobs", json=body).status_code == 422
+    again = each_owner.http.post("/v1/jobs", json=body, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (201, made)
+    assert again.json()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("state", JobStatus)
+def test_what_each_request_makes_of_a_job_in_each_state(each_owner: Owner, state: str) -> None:
+    dataset = each_owner.ready_dataset()
+    database = each_owner.yard.database
+    for verb, table in ASKED.items():
+        job = each_owner.submit(dataset)
+        claimed = each_owner.claim(job["id"]) if state in NEEDS_WORKER else None
+        with database.read() as session:
+            row = session.get_one(Job, job["id"])
+        bring_to(database, row, claimed, state)
+        path = f"/v1/jobs/{job['id']}"
+        if verb in ("delete", "patch"):
+            body = {"json": {"notes": "new"}} if verb == "patch" else {}
+            answer, accepted = each_owner.http.request(verb, path, **body), 200
+        else:
+            answer, accepted = each_owner.http.post(f"{path}/{verb}"), 202
+        expected = table.get(state)
+        assert answer.status_code == (accepted if expected else 409), (verb, answer.text)
+        after = each_owner.http.get(path)
+        now = "gone" if after.status_code == 404 else after.json()["status"]
+        assert now == (expected or state), verb
 
 
 def test_idempotency_keys_of_owners_do_not_meet(owner: Owner) -> None:

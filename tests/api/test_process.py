@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.yard import Owner, Yard, running_yard
+from tests.api.yard import Owner, Yard, running_yard, spec
 from tests.support.servers import Broker
 from trainyard.store.database import migrate
 
@@ -52,6 +52,26 @@ def test_readyz_names_the_part_that_does_not_answer(tmp_path: Path) -> None:
     assert answer.status_code == 503
     assert [error["path"] for error in answer.json()["errors"]] == ["/broker"]
     assert "nobody" not in answer.text, "addresses of parts are not told"
+
+
+def test_an_idempotency_key_is_remembered_by_the_next_process(
+    tmp_path: Path, broker: Broker
+) -> None:
+    url = f"sqlite:///{tmp_path / 'trainyard.db'}"
+    migrate(url)
+    headers = {"Idempotency-Key": "for long"}
+    with running_yard(tmp_path, url, broker.url) as first:
+        owner = first.new_owner()
+        body = spec(owner.ready_dataset())
+        made = owner.http.post("/v1/jobs", json=body, headers=headers).json()["id"]
+        key = owner.key
+    with running_yard(tmp_path, url, broker.url, admin_key=first.admin_key) as second:
+        http = second.client(key)
+        again = http.post("/v1/jobs", json=body, headers=headers)
+        assert (again.status_code, again.json()["id"]) == (201, made)
+        other = http.post("/v1/jobs", json={**body, "name": "other"}, headers=headers)
+        assert other.status_code == 409
+        assert [job["id"] for job in http.get("/v1/jobs").json()["items"]] == [made]
 
 
 def test_a_bug_answers_500_with_an_id_that_stands_in_the_log(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -40,6 +41,24 @@ def test_weights_are_uploaded_listed_and_deleted(owner: Owner) -> None:
     assert freed.json() == {"freed_bytes": row["size_bytes"]}
     assert owner.get("/v1/usage")["bytes"]["weights"] == other["size_bytes"]
     assert owner.http.get(f"/v1/weights/{row['id']}").status_code == 404
+
+
+def test_the_same_idempotency_key_keeps_one_file_of_weights(owner: Owner) -> None:
+    headers = {"Idempotency-Key": "weights"}
+
+    def post(data: bytes = save(TENSORS), name: str = "w.safetensors") -> httpx.Response:
+        return owner.http.post("/v1/weights", files={"file": (name, data)}, headers=headers)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: post(), range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    (weights_id,) = {answer.json()["id"] for answer in answers}
+    assert [item["id"] for item in owner.get("/v1/weights")["items"]] == [weights_id]
+    stored = owner.yard.settings.home / "store" / "weights"
+    assert weights_id in {path.name for path in stored.iterdir()}
+    assert post(name="other.safetensors").status_code == 409
+    assert owner.http.delete(f"/v1/weights/{weights_id}").status_code == 200
+    assert post().json()["id"] != weights_id
 
 
 def test_weights_of_another_owner_are_not_found(yard: Yard, owner: Owner) -> None:

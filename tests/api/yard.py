@@ -72,12 +72,14 @@ class Yard:
 
 
 @contextlib.contextmanager
-def running_yard(home: Path, database_url: str, redis_url: str, **more: str) -> Iterator[Yard]:
-    """The API on a migrated database, as production starts it."""
+def running_yard(
+    home: Path, database_url: str, redis_url: str, *, admin_key: str | None = None, **more: str
+) -> Iterator[Yard]:
+    """The API on a migrated database, as production starts it; ``admin_key`` of one used before."""
     settings = Settings(_env_file=None, home=home, database_url=database_url, redis_url=redis_url)
     database = open_database(settings)
     with database.write() as session:
-        admin_key = keys.bootstrap(session)
+        admin_key = admin_key or keys.bootstrap(session)
     assert admin_key is not None
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("TRAINYARD_")},
