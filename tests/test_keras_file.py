@@ -162,6 +162,23 @@ def test_array_that_is_elsewhere_or_no_numbers_is_refused(
     assert KERNEL in message
 
 
+def test_array_that_unpacks_to_far_more_than_it_takes_is_refused(tmp_path: Path) -> None:
+    model, file = keras.Sequential([L.Input((1000,)), L.Dense(1000)]), tmp_path / "whole.keras"
+    model.save(file)
+    for options, words in (
+        ({"chunks": (100, 100)}, "from 0:"),  # never written, so that nothing is stored
+        ({"data": np.zeros((1000, 1000), np.float32), "compression": "gzip"}, "a bomb?"),
+    ):
+
+        def swell(h5: Path, options: Any = options) -> None:
+            with h5py.File(h5, "r+") as opened:
+                del opened[KERNEL]
+                opened.create_dataset(KERNEL, (1000, 1000), np.float32, **options)
+
+        (message,) = refused(changed(file, tmp_path / "b.keras", swell), max_parameters=10**7)
+        assert words in message
+
+
 def test_version_in_the_metadata_tells_whose_hard_sigmoid_it_is(real: Path, tmp_path: Path) -> None:
     config = json.loads(_config(real))
     config["config"]["layers"][1]["config"]["activation"] = "hard_sigmoid"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # h5py tells of damage by all of these.
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, AttributeError)
 FILTERS = {1, 2, 3}  # deflate, shuffle, fletcher32: HDF5's own
+# Keras packs nothing; an array that unpacks to far more than it takes in the file is a bomb.
+MAX_RATIO, RATIO_FREE_BYTES = 100, 2**20
 MAX_CONSTANTS = 65536  # numbers of one Normalization layer
 # What files of TensorFlow 2.12 to 2.15 call the group of a model's layers.
 OLD_GROUP = "_layer_checkpoint_dependencies"
@@ -85,6 +87,9 @@ class WeightsFile:
         used = {properties.get_filter(n)[0] for n in range(properties.get_nfilters())}
         if not used <= FILTERS:
             raise ValueError("it is packed by a filter that is not HDF5's own")
+        stored = dataset.id.get_storage_size()
+        if dataset.nbytes > max(RATIO_FREE_BYTES, MAX_RATIO * stored):
+            raise ValueError(f"unpacks to {dataset.nbytes} bytes from {stored}: a bomb?")
         return np.asarray(dataset[()], dtype=np.float32)
 
     def _dataset(self, key: str) -> Any:
