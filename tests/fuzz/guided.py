@@ -1,7 +1,7 @@
-"""``python -m tests.fuzz.guided -runs=300000``: inputs guided by coverage.
+"""``python -m tests.fuzz.guided -runs=300000 corpus``: inputs guided by coverage.
 
-Needs atheris (``pip install atheris``), which the other tests do without. A finding ends the run
-with the input that shows it.
+Needs atheris (the extra ``fuzz``), which the other tests do without. A finding ends the run with
+the input that shows it; CONTRIBUTING.md says how to begin with a corpus.
 """
 
 from __future__ import annotations
