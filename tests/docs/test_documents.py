@@ -15,6 +15,7 @@ from tests.training.support import CLASSES, SHAPE, SMALL_LAYERS, Remember, made_
 from trainyard.spec.check import Limits, check
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_check, parse_job
+from trainyard.spec.language.limits import MAX_DEPTH, MAX_LENGTH, MAX_NODES
 from worker.training.build import build
 from worker.training.loop import train
 
@@ -40,6 +41,19 @@ def test_every_entry_of_the_reference_has_a_text() -> None:
         for entry in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
             heading, _, body = entry.partition("\n")
             assert re.match(r"\s*[^\s|`]", body), f"{heading} in {name} says nothing"
+
+
+def test_the_guides_table_leads_to_every_chapter() -> None:
+    text = GUIDE.read_text()
+    titles = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([a-z0-9-]+)\)", text)) == anchors
+
+
+def test_the_guide_gives_the_languages_bounds() -> None:
+    words = " ".join(GUIDE.read_text().split())
+    bounds = f"{MAX_LENGTH} characters, {MAX_DEPTH} levels and {MAX_NODES} parts"
+    assert f"An expression has at most {bounds}" in words
 
 
 def whole(example: dict[str, Any]) -> dict[str, Any]:
