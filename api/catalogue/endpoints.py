@@ -11,6 +11,7 @@ from api.catalogue.schemas import Catalogue, CatalogueItem
 from trainyard.spec.augmentations import AUGMENTATIONS
 from trainyard.spec.backbones import BACKBONES
 from trainyard.spec.component import Family
+from trainyard.spec.initializers import INITIALIZERS
 from trainyard.spec.layers import LAYERS
 from trainyard.spec.losses import LOSSES
 from trainyard.spec.metrics import METRICS
@@ -67,3 +68,9 @@ def list_preprocess() -> Catalogue:
 def list_metrics() -> Catalogue:
     """Every metric."""
     return _catalogue(METRICS)
+
+
+@router.get("/initializers")
+def list_initializers() -> Catalogue:
+    """Every initialiser of weights."""
+    return _catalogue(INITIALIZERS)

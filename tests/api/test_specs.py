@@ -106,6 +106,7 @@ def test_the_catalogue_describes_every_family(owner: Owner) -> None:
         "augmentations": "random_flip",
         "preprocess": "normalize",
         "metrics": "accuracy",
+        "initializers": "kaiming_normal",
     }
     for family, known in expected.items():
         items = owner.get(f"/v1/{family}")["items"]

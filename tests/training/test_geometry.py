@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
 from tests.spec.specs import first_spec, mistakes_of
@@ -15,6 +16,7 @@ from tests.training.support import (
     SHAPE,
     Remember,
     job,
+    made_split,
     made_splits,
     statistics_of,
 )
@@ -22,10 +24,12 @@ from trainyard.spec.check import check
 from trainyard.spec.facts import DatasetFacts, Limits
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_job
-from trainyard.spec.preprocess import PREPROCESS, Geometry, Statistics, affine
+from trainyard.spec.preprocess import PREPROCESS, Geometry, Rgb, Statistics, affine
 from trainyard.spec.training import TrainingSpec
+from worker.training.colours import after_colours
 from worker.training.data import Preprocessing
 from worker.training.loop import train
+from worker.training.protocol import Split
 
 EXAMPLES = [(cls, e) for cls in PREPROCESS if issubclass(cls, Geometry) for e in cls.examples]
 
@@ -34,8 +38,8 @@ EXAMPLES = [(cls, e) for cls in PREPROCESS if issubclass(cls, Geometry) for e in
 def test_example_reads_back_and_has_the_shape_that_it_tells(cls, example):
     step = cls.model_validate(example)
     assert cls.model_validate_json(step.model_dump_json()) == step
-    y = step.build()(torch.rand(2, 3, 9, 8))
-    assert y.shape[1:] == step.output_shape((3, 9, 8))
+    shape = (1 if cls is Rgb else 3, 9, 8)
+    assert step.build()(torch.rand(2, *shape)).shape[1:] == step.output_shape(shape)
 
 
 def test_sizes_change_before_normalisation_as_written_by_hand():
@@ -83,3 +87,70 @@ def test_export_takes_raw_pictures_and_holds_the_resize():
     assert right == pytest.approx(outcome.summary["test/accuracy"])
     confidence = -np.log(probabilities[np.arange(len(test.y)), test.y]).mean()
     assert confidence == pytest.approx(outcome.summary["test/loss"], abs=1e-4)
+
+
+def coloured(split: Split) -> Split:
+    """Each grey picture in a colour of its own, so that the channels hang together."""
+    tint = np.random.default_rng(0).uniform(0.3, 1.0, (len(split.x), 3, 1, 1))
+    return Split((split.x * tint).astype(np.uint8), split.y)
+
+
+def by_channel(x: np.ndarray) -> Statistics:
+    raw = x.astype(np.float64)
+    return Statistics(raw.mean((0, 2, 3)).tolist(), raw.std((0, 2, 3)).tolist())
+
+
+def test_grey_pictures_are_pillows_and_normalised_by_their_own_figures():
+    split = coloured(made_split(40, 1))
+    steps = TrainingSpec.model_validate({"preprocess": [{"type": "grayscale"}]}).preprocess
+    statistics = after_colours(steps, split, by_channel(split.x))
+    raw = torch.from_numpy(split.x).float()
+    grey = steps[0].build()(raw)
+    pillow = np.stack(
+        [np.asarray(Image.fromarray(p.transpose(1, 2, 0)).convert("L")) for p in split.x]
+    )
+    assert np.abs(grey[:, 0].numpy() - pillow).max() <= 1  # Pillow rounds
+    assert statistics.mean == pytest.approx([grey.double().mean().item()])
+    assert statistics.std == pytest.approx([grey.double().std(unbiased=False).item()])
+
+
+def test_one_grey_channel_becomes_three_with_its_figures():
+    split = made_split(20, 1)
+    steps = TrainingSpec.model_validate({"preprocess": [{"type": "rgb"}]}).preprocess
+    (mean,), (std,) = by_channel(split.x)
+    assert np.array(after_colours(steps, split, by_channel(split.x))) == pytest.approx(
+        np.array([[mean] * 3, [std] * 3])
+    )
+
+
+def test_grayscale_travels_into_the_export_which_takes_colours():
+    steps = [{"type": "grayscale"}, {"type": "resize", "size": 10}, {"type": "normalize"}]
+    spec = job(RICH_LAYERS, epochs=2, preprocess=steps)
+    splits = {name: coloured(split) for name, split in made_splits().items()}
+    statistics, reporter = by_channel(splits["train"].x), Remember()
+    graph = resolve(spec.model, spec.training.model_shape((3, 12, 12)), len(CLASSES))
+    assert graph.input_shape == (1, 10, 10)
+    outcome = train(spec, graph, splits, statistics, CLASSES, reporter, reporter, device="cpu")
+    session = onnxruntime.InferenceSession(outcome.onnx)
+    assert session.get_inputs()[0].shape[1:] == [3, 12, 12]
+    test = splits["test"]
+    (probabilities,) = session.run(None, {"input": test.x.astype(np.float32)})
+    confidence = -np.log(probabilities[np.arange(len(test.y)), test.y]).mean()
+    assert confidence == pytest.approx(outcome.summary["test/loss"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("steps", "shape", "path"),
+    [
+        ([{"type": "grayscale"}], (1, 28, 28), "/training/preprocess/0"),
+        ([{"type": "rgb"}], (3, 28, 28), "/training/preprocess/0"),
+        ([{"type": "normalize"}, {"type": "grayscale"}], (3, 28, 28), "/training/preprocess/1"),
+        ([{"type": "grayscale"}, {"type": "normalize", "mean": [0, 0, 0], "std": [1, 1, 1]}],
+         (3, 28, 28), "/training/preprocess/1"),
+    ],
+)  # fmt: skip
+def test_colours_that_do_not_fit_are_mistakes(steps, shape, path):
+    spec = first_spec()
+    spec["training"]["preprocess"] = steps
+    facts = DatasetFacts("classification", shape, 10, 60_000)
+    assert set(mistakes_of(lambda: check(parse_job(spec), facts, Limits()))) == {path}

@@ -22,6 +22,7 @@ from trainyard.spec.metrics import METRICS, Accuracy, MeanMetric, Metric
 from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
 from trainyard.spec.patterns import Pattern
 from trainyard.spec.preprocess import PREPROCESS, Geometry, Preprocess
+from trainyard.spec.preprocess.fitting import mistakes_of_steps, only_for_pictures
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 from trainyard.spec.shapes import Shape, ShapeError
 
@@ -197,7 +198,7 @@ class TrainingSpec(_Part):
         return all(m.series() != metric or not m.higher_is_better for m in self.metrics)
 
     def geometry(self) -> list[Geometry]:
-        """The steps of ``preprocess`` that change the size of pictures."""
+        """The steps of ``preprocess`` that change the shape of pictures."""
         return [step for step in self.preprocess or [] if isinstance(step, Geometry)]
 
     def model_shape(self, input_shape: Shape) -> Shape:
@@ -225,28 +226,16 @@ class TrainingSpec(_Part):
         """What does not fit samples of ``input_shape`` (C first), as pointers below ``path``."""
         found = self.loss.mistakes(num_classes, f"{path}/loss")
         found += self._mistakes_of_pairs(path)
-        found += self._mistakes_of_size(input_shape, path)
+        found += mistakes_of_steps(self.preprocess or [], input_shape, f"{path}/preprocess")
         for index, metric in enumerate(self.metrics):
             found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
         for index, augmentation in enumerate(self.augment):
             found += augmentation.mistakes(input_shape, f"{path}/augment/{index}")
         if self.cutmix is not None and len(input_shape) != 3:
-            found.append(_only_for_pictures(f"{path}/cutmix", "cutmix", input_shape))
-        for index, step in enumerate(self.preprocess or []):
-            wanted = step.num_channels()
-            if wanted is not None and wanted != input_shape[0]:
-                found.append(
-                    Mistake(
-                        f"{path}/preprocess/{index}",
-                        f"{step.type} has figures for {wanted} channels, "
-                        f"the dataset has {input_shape[0]}",
-                        expected=f"{input_shape[0]} numbers, one a channel",
-                        received=f"{wanted} numbers",
-                    )
-                )
+            found.append(only_for_pictures(f"{path}/cutmix", "cutmix", input_shape))
         if len(input_shape) != 3:
             found += [
-                _only_for_pictures(f"{path}/augment/{index}", step.type, input_shape)
+                only_for_pictures(f"{path}/augment/{index}", step.type, input_shape)
                 for index, step in enumerate(self.augment)
             ]
         return found
@@ -269,20 +258,6 @@ class TrainingSpec(_Part):
             found.append(Mistake(f"{path}/batch_size", message, "at least 2", "1"))
         return found
 
-    def _mistakes_of_size(self, input_shape: Shape, path: str) -> list[Mistake]:
-        """The first step of ``preprocess`` that does not take what comes to it."""
-        shape = input_shape
-        for index, step in enumerate(self.preprocess or []):
-            place = f"{path}/preprocess/{index}"
-            if isinstance(step, Geometry):
-                if len(shape) != 3:
-                    return [_only_for_pictures(place, step.type, input_shape)]
-                try:
-                    shape = step.output_shape(shape)
-                except ShapeError as error:
-                    return [Mistake(place, error.message, error.expected, error.received)]
-        return []
-
 
 def _measured(metrics: Sequence[Metric], split: str, loss: Loss | None) -> list[str]:
     """The loss, and the metrics that are measured on this split."""
@@ -291,12 +266,3 @@ def _measured(metrics: Sequence[Metric], split: str, loss: Loss | None) -> list[
     return ["loss"] + [
         metric.series() for metric in metrics if split != "train" or isinstance(metric, MeanMetric)
     ]
-
-
-def _only_for_pictures(path: str, what: str, input_shape: tuple[int, ...]) -> Mistake:
-    return Mistake(
-        path,
-        f"{what} is for pictures (C, H, W), the dataset's samples are {input_shape}",
-        expected="samples of shape (C, H, W)",
-        received=str(input_shape),
-    )

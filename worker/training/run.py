@@ -23,6 +23,7 @@ from worker.training import device as devices
 from worker.training.augment import augmenter
 from worker.training.averaging import Average
 from worker.training.build import build
+from worker.training.colours import after_colours
 from worker.training.data import Preprocessing, Samples, epoch_order
 from worker.training.device import Tensors
 from worker.training.groups import freeze, parameter_groups
@@ -65,6 +66,7 @@ class Run:
         self._train_mode()
         self.average = Average(self.network, training.ema) if training.ema is not None else None
         self.raw_shape: tuple[int, ...] = train_split.x.shape[1:]
+        statistics = after_colours(training.preprocess, train_split, statistics)
         folded = affine(training.preprocess, statistics, dtype=str(train_split.x.dtype))
         self.preprocess = Preprocessing(folded, self.raw_shape, training.geometry()).to(device)
         self.augment = augmenter(training.augment)

@@ -1,20 +1,20 @@
-"""What is done to every sample before the model, in training and in every export alike.
-
-uint8 data is scaled to 0…1 first, float32 data is taken as it is; the steps listed in the spec
-follow. Steps that reckon are one multiplication and one addition by channel: ``affine`` folds
-them, so that training and exports each do a single pass. Steps that change the size (``Geometry``)
-come before that pass; as they take means of neighbours at most, the order makes no difference.
-"""
+"""The steps that reckon with values and sizes, and all of them as one map by channel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from trainyard.spec.component import Component, Family
 from trainyard.spec.fields import Pair, Sides2d
+from trainyard.spec.preprocess.base import (
+    PREPROCESS,
+    ChannelAffine,
+    Geometry,
+    Preprocess,
+    Statistics,
+)
 from trainyard.spec.shapes import Shape, ShapeError
 
 if TYPE_CHECKING:
@@ -22,59 +22,6 @@ if TYPE_CHECKING:
 
 Mean = Annotated[float, Field(ge=-1e9, le=1e9)]
 Deviation = Annotated[float, Field(gt=0.0, le=1e9)]
-
-
-class ChannelAffine(NamedTuple):
-    """x ↦ x × scale + shift by channel, on raw values (pictures: 0 to 255)."""
-
-    scale: tuple[float, ...]
-    shift: tuple[float, ...]
-
-
-class Statistics(NamedTuple):
-    """Mean and standard deviation by channel of the training split, in raw values."""
-
-    mean: Sequence[float]
-    std: Sequence[float]
-
-
-class Preprocess(Component):
-    """Base of the preprocessing steps."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-    def after(self, before: ChannelAffine, statistics: Statistics) -> ChannelAffine:
-        """``before`` followed by this step, as one map."""
-        raise NotImplementedError
-
-    def num_channels(self) -> int | None:
-        """How many channels the numbers of the spec are for; None where they fit any."""
-        raise NotImplementedError
-
-
-class Geometry(Preprocess):
-    """A step that changes the size of pictures (C, H, W), the same for every channel."""
-
-    def after(self, before: ChannelAffine, statistics: Statistics) -> ChannelAffine:
-        return before
-
-    def num_channels(self) -> int | None:
-        return None
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """The picture's shape after the step.
-
-        Raises:
-            ShapeError: the step does not take pictures of this shape.
-        """
-        raise NotImplementedError
-
-    def build(self) -> Callable[[Tensor], Tensor]:
-        """A function of raw float pictures (N, C, H, W)."""
-        raise NotImplementedError
-
-
-PREPROCESS: Family[Preprocess] = Family("preprocess step")
 
 
 @PREPROCESS.register
