@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     max_parameters: PositiveInt = Field(1_000_000_000, description="Parameters of one model")
     max_flops: PositiveInt = Field(10**13, description="Multiply-adds ×2 of one sample, forward")
     max_memory_bytes: PositiveInt = Field(1024 * GIB, description="Estimated memory of training")
+    max_metric_reports: PositiveInt = Field(
+        1_000_000, description="Times that one job may report metrics"
+    )
     max_log_bytes: int = Field(
         10 * MIB, ge=64 * 1024, description="Log of one job; of a longer one the middle is left out"
     )

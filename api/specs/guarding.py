@@ -29,6 +29,7 @@ def limits_of(settings: Settings) -> Limits:
         max_parameters=settings.max_parameters,
         max_flops=settings.max_flops,
         max_memory_bytes=settings.max_memory_bytes,
+        max_metric_reports=settings.max_metric_reports,
     )
 
 

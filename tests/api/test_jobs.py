@@ -10,6 +10,7 @@ import pytest
 
 from tests.api.yard import Owner, spec
 from tests.store.lifecycle import ASKED, NEEDS_WORKER, bring_to
+from trainyard import jsonable
 from trainyard.status import JobStatus
 from trainyard.store import events, workers
 from trainyard.store.tables import Job
@@ -296,8 +297,13 @@ def test_deleting_a_job_frees_what_was_told_and_leaves_nothing(each_owner: Owner
         assert model.status_code == 200
     usage = each_owner.get("/v1/usage")["bytes"]
     assert usage["checkpoints"] > 0
+    with yard.database.read() as session:
+        told = [(e.data, e.message or "") for e in events.read_events(session, job_id)]
+    story = sum(len(jsonable.dumps(data).encode()) + len(text.encode()) for data, text in told)
     freed = each_owner.http.delete(f"/v1/jobs/{job_id}").json()
-    assert freed == {"freed_bytes": usage["checkpoints"] + usage["artifacts"]}
+    assert freed == {"freed_bytes": usage["checkpoints"] + usage["artifacts"] + story}
+    with yard.database.read() as session:
+        assert events.read_events(session, job_id) == []
     after = each_owner.get("/v1/usage")["bytes"]
     assert (after["checkpoints"], after["artifacts"]) == (0, 0)
     assert not [path for path in yard.settings.home.rglob("*") if job_id in str(path)]

@@ -99,6 +99,18 @@ def test_a_replay_is_a_new_job_that_tells_whether_it_came_to_the_same(each_owner
     }
 
 
+def test_a_replay_is_called_as_the_job_is_now_and_waits_for_none(each_owner: Owner) -> None:
+    owner = each_owner
+    dataset = owner.ready_dataset()
+    first = owner.submit(dataset)["id"]
+    second = owner.submit(dataset, after=[first])["id"]
+    for job_id in (first, second):
+        owner.finish(train(owner, job_id), best_step=4)
+    owner.http.patch(f"/v1/jobs/{second}", json={"name": "renamed", "tags": ["late"]})
+    replay = post_replay(owner, second).json()
+    assert (replay["name"], replay["tags"], replay["after"]) == ("renamed", ["late"], [])
+
+
 def test_a_replay_that_parts_names_the_step_and_what_differs(each_owner: Owner) -> None:
     owner = each_owner
     job_id = trained(owner)

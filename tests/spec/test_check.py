@@ -72,6 +72,7 @@ def test_optimizer_decides_about_its_state() -> None:
         ("max_parameters", "/model"),
         ("max_flops", "/model"),
         ("max_memory_bytes", "/training/batch_size"),
+        ("max_metric_reports", "/training/epochs"),
     ],
 )
 def test_limit_is_named_with_its_figure(limit: str, path: str) -> None:
@@ -81,6 +82,8 @@ def test_limit_is_named_with_its_figure(limit: str, path: str) -> None:
         "max_parameters": report["num_params"],
         "max_flops": report["flops"],
         "max_memory_bytes": sum(report["memory_bytes"].values()),  # type: ignore[arg-type]
+        # Of 10 epochs of 469 steps: each tenth step, twice an epoch, the first and the test.
+        "max_metric_reports": 469 + 20 + 2,
     }[limit]
     report_of(first_spec(), **{limit: figure})
     (mistake,) = mistakes_of(lambda: report_of(first_spec(), **{limit: figure - 1})).values()

@@ -376,3 +376,10 @@ def test_split_of_the_protocol_is_not_changed_by_training():
     before = {name: dataclasses.replace(s, x=s.x.copy()) for name, s in splits.items()}
     run(rich_job(), splits, stop_at_step=4)
     assert all(np.array_equal(before[name].x, split.x) for name, split in splits.items())
+
+
+@pytest.mark.parametrize("every", [None, 1, 3])
+def test_metrics_are_reported_no_more_often_than_the_spec_comes_to(every: int | None):
+    spec = job(epochs=3, **({"report_every_steps": every} if every else {}))
+    _, reporter = run(spec)
+    assert 0 < len(reporter.told) <= spec.training.num_reports(70)

@@ -20,6 +20,7 @@ from trainyard.spec.parts import Expansion
 from trainyard.spec.patterns import matches
 from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.timing import estimate_seconds
+from trainyard.spec.training import TrainingSpec
 from trainyard.spec.warnings import warnings_of
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
@@ -74,6 +75,7 @@ def check(
         expansion, shape, facts.num_classes, task=facts.task, takes=loss.takes
     )
     mistakes = _too_many_layers(expansion, limits) + mistakes + of_training
+    mistakes += _too_many_reports(spec.training, facts.num_train, limits)
     if graph is None:
         raise invalid_spec(mistakes)
     batch_size = min(spec.training.batch_size, facts.num_train or spec.training.batch_size)
@@ -171,6 +173,20 @@ def _too_many_layers(expansion: Expansion, limits: Limits) -> list[Mistake]:
     return [_over("/model/layers", "max_layers", "layers", count, limits.max_layers)] * (
         count > limits.max_layers
     )
+
+
+def _too_many_reports(
+    training: TrainingSpec, num_train: int | None, limits: Limits
+) -> list[Mistake]:
+    """Each report is a row of the job's story."""
+    if num_train is None:
+        return []
+    count = training.num_reports(num_train)
+    path = "epochs" if training.report_every_steps is None else "report_every_steps"
+    mistake = _over(
+        f"/training/{path}", "max_metric_reports", "reports", count, limits.max_metric_reports
+    )
+    return [mistake] * (count > limits.max_metric_reports)
 
 
 def _over_limits(graph: Graph, memory: MemoryBytes, limits: Limits) -> list[Mistake]:

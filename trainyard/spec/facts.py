@@ -55,9 +55,10 @@ UNKNOWN_HARDWARE = Hardware()
 
 @dataclass(frozen=True)
 class Limits:
-    """The operator's limits of one model; the names are those of the settings."""
+    """The operator's limits of one job; the names are those of the settings."""
 
     max_layers: int = 1000
     max_parameters: int = 1_000_000_000
     max_flops: int = 10**13
     max_memory_bytes: int = 1024 * 1024**3
+    max_metric_reports: int = 1_000_000

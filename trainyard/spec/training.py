@@ -217,6 +217,12 @@ class TrainingSpec(_Part):
         """Optimizer steps between two reports of a training of ``num_steps`` in all."""
         return self.report_every_steps or max(10, num_steps // 500)
 
+    def num_reports(self, num_train: int) -> int:
+        """How often metrics are told at most, of training and validation together."""
+        step_size = min(self.batch_size, num_train) * self.accumulate
+        num_steps = self.epochs * -(-num_train // step_size)
+        return 2 + num_steps // self.report_interval(num_steps) + 2 * self.epochs
+
     def mistakes(
         self,
         input_shape: tuple[int, ...],

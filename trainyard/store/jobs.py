@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Text, cast, delete, func, select
 from sqlalchemy.orm import Session
 
 from trainyard.errors import Conflict, NotFound
@@ -19,7 +19,8 @@ from trainyard.store.events import NewEvent, add_events
 from trainyard.store.garbage import discard
 from trainyard.store.lease import lock_job
 from trainyard.store.states import change_status, end_dependents, reason
-from trainyard.store.tables import Artifact, Checkpoint, Dataset, Job
+from trainyard.store.tables import Artifact, Checkpoint, Dataset, Event, Job
+from trainyard.store.types import octet_length
 
 if TYPE_CHECKING:
     from trainyard.spec.job import JobSpec
@@ -150,7 +151,7 @@ def resume(session: Session, job: Job) -> Job:
 
 
 def delete_job(session: Session, job: Job) -> int:
-    """Delete a job and all that belongs to it; returns the bytes of its checkpoints and files.
+    """Delete a job and all that belongs to it; returns the bytes that it took (``job_bytes``).
     Jobs that wait for it are cancelled.
 
     Files in the object store are marked as garbage in the same transaction; call
@@ -172,12 +173,14 @@ def delete_job(session: Session, job: Job) -> int:
 
 
 def job_bytes(session: Session, job_ids: Sequence[str]) -> int:
-    """Bytes of the checkpoints and artifacts of these jobs."""
+    """Bytes of the checkpoints, artifacts, metrics and logs of these jobs."""
     checkpoint_size = func.sum(Checkpoint.size_bytes + Checkpoint.state_size_bytes)
     checkpoints = session.scalar(select(checkpoint_size).where(Checkpoint.job_id.in_(job_ids)))
     artifact_size = select(func.sum(Artifact.size_bytes))
     artifacts = session.scalar(artifact_size.where(Artifact.job_id.in_(job_ids)))
-    return int(checkpoints or 0) + int(artifacts or 0)
+    told = octet_length(cast(Event.data, Text)) + func.coalesce(octet_length(Event.message), 0)
+    events = session.scalar(select(func.sum(told)).where(Event.job_id.in_(job_ids)))
+    return int(checkpoints or 0) + int(artifacts or 0) + int(events or 0)
 
 
 def has_ended(job: Job) -> bool:

@@ -60,7 +60,12 @@ def replayable_dataset(session: Session, job: Job) -> Dataset:
 
 
 def create_replay(session: Session, job: Job, spec: JobSpec, dataset: Dataset) -> Job:
-    """A queued job of the same spec; ``send_train`` follows after the commit."""
+    """A queued job of the same spec; ``send_train`` follows after the commit.
+
+    It has the name that the job has now, and comes after none: what the job waited for is done.
+    """
+    now_called = {name: getattr(job, name) for name in ("name", "notes", "tags", "priority")}
+    spec = spec.model_copy(update={**now_called, "after": []})
     replay = jobs.create_job(session, job.owner_id, dataset, spec, job.written)
     replay.replay_of = job.id
     return replay
