@@ -23,6 +23,7 @@ from worker.training.checkpoint import pack_weights
 from worker.training.loop import train
 from worker.training.protocol import Outcome
 from worker.training.run import Run
+from worker.training.state import restore, snapshot_of
 
 Json = dict[str, Any]
 
@@ -226,9 +227,9 @@ def test_the_scale_of_losses_in_float16_goes_on_too() -> None:
     run = half_precision_run()
     for num in (1, 2, 9, 5):
         steps_of_epochs(run, num)
-        file = run.snapshot(for_resume=True).pack()
+        file = snapshot_of(run, for_resume=True).pack()
         run = half_precision_run()
-        run.restore(file.weights, file.state)
+        restore(run, file.weights, file.state)
         run.dtype = torch.float16
     assert run.scaler.state_dict() == whole.scaler.state_dict()
-    assert digest(run.snapshot().pack()) == digest(whole.snapshot().pack())
+    assert digest(snapshot_of(run).pack()) == digest(snapshot_of(whole).pack())

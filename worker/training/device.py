@@ -11,18 +11,24 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import numpy as np
-import psutil
 import torch
 
 # The first optimizer of a process imports this, for a second: better before a job is there.
 import torch._dynamo
 
 from trainyard.spec.training import Precision
+from worker.training.room import free_host_bytes
 
 Tensors = dict[str, torch.Tensor]
 
 # CPU features with which bfloat16 runs in hardware, by the names of torch.cpu.get_capabilities.
 _CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16")
+
+# What torch and C++ say on a CPU when an allocation fails.
+_NO_MEMORY = ("can't allocate memory", "bad_alloc", "bad allocation", "out of memory")
+# oneDNN says the same of all that fails: of memory where there is little.
+_ONEDNN_FAILS = ("could not create a primitive", "could not execute a primitive")
+_LITTLE_BYTES = 256 * 1024**2
 
 # Share of a device's free memory that a dataset may take; the rest is for training.
 _RESIDENT_FRACTION = 0.4
@@ -133,11 +139,22 @@ def free_bytes(device: torch.device) -> int:
     """Memory that is free on the device now."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return int(psutil.virtual_memory().available)
+    return free_host_bytes()
+
+
+def give_back_cache(device: torch.device) -> None:
+    """What torch keeps of freed memory becomes one piece again."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the error is an allocation that failed, on a GPU, in torch's CPU part or in numpy."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if not isinstance(error, RuntimeError):
+        return False
+    if any(words in str(error) for words in _NO_MEMORY):
+        return True
+    is_onednn = any(words in str(error) for words in _ONEDNN_FAILS)
+    return is_onednn and free_host_bytes() < _LITTLE_BYTES

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
-from trainyard.spec.training import TrainingSpec
+from trainyard.spec.memory import memory_of
+from trainyard.spec.training import Precision, TrainingSpec
 from worker.training import device as devices
 from worker.training.initial import Fit
 from worker.training.protocol import Outcome
+
+if TYPE_CHECKING:
+    from trainyard.spec.graph import Graph
 
 MIB = 1024**2
 
@@ -46,22 +52,44 @@ def initial_weights(fit: Fit) -> Outcome:
     )
 
 
-def out_of_memory(training: TrainingSpec, device: torch.device, error: BaseException) -> Outcome:
-    """An allocation failed; the message gives torch's own figures and what is free now."""
-    half = max(1, training.batch_size // 2)
-    hint = "Use a smaller model or smaller samples."
-    if training.batch_size > 1:
-        hint = (
-            f'Try "batch_size": {half} with "accumulate": {training.accumulate * 2}: '
-            "the same effective batch in about half the memory."
-        )
+def out_of_memory(
+    training: TrainingSpec,
+    graph: Graph,
+    num_train: int,
+    device: torch.device,
+    error: BaseException,
+    why_not_smaller: str | None,
+) -> Outcome:
+    """An allocation failed: torch's own figures, what was reckoned with, and what is free now."""
     figures = str(error).partition("\n")[0] or "an array did not fit"
+    auto: Precision = "bfloat16" if devices.has_bfloat16(device) else "float32"
+    memory = memory_of(graph, training, auto).of_batch(min(training.batch_size, num_train))
+    sizes = [("weights", memory["weights"]), ("activations", memory["activations"]),
+             ("gradients", memory["gradients"]), ("optimizer", memory["optimizer"])]  # fmt: skip
+    whole = sum(size for _, size in sizes)
+    parts = ", ".join(f"{name} {_mib(size)}" for name, size in sizes)
+    why = f" Smaller parts of a batch are no help: {why_not_smaller}." if why_not_smaller else ""
     return _failed(
         "out_of_memory",
         f"Out of memory on {devices.describe(device)} with batches of {training.batch_size}: "
-        f"{figures}. {devices.free_bytes(device) // MIB} MiB are free now.",
-        hint,
+        f"{figures}. Estimated were {_mib(whole)} ({parts}); "
+        f"{_mib(devices.free_bytes(device))} are free now.{why}",
+        _smaller_hint(training, why_not_smaller),
     )
+
+
+def _smaller_hint(training: TrainingSpec, why_not_smaller: str | None) -> str:
+    if training.batch_size == 1 or why_not_smaller is None:
+        return "Use a smaller model or smaller samples, or a worker with more memory."
+    half = max(1, training.batch_size // 2)
+    return (
+        f'Try "batch_size": {half} with "accumulate": {training.accumulate * 2}: as many samples a '
+        "step in about half the memory, though not the very same training."
+    )
+
+
+def _mib(size: float) -> str:
+    return f"{size / MIB:,.0f} MiB"
 
 
 def _failed(code: str, message: str, hint: str) -> Outcome:

@@ -12,6 +12,7 @@ from worker.training.data import Samples, epoch_order
 from worker.training.metrics import Accumulator, Totals
 from worker.training.protocol import Stop
 from worker.training.run import Run
+from worker.training.smaller import infer
 from worker.training.whole_split import WholeSplit
 
 # Without gradients a batch takes far less memory, so it may be larger.
@@ -39,7 +40,7 @@ def evaluate(
             if stop.is_set():
                 return None
             raw, targets = samples.batch(np.arange(start, min(start + size, len(samples))))
-            outputs = run.outputs(run.preprocess(raw))
+            outputs = infer(run, run.preprocess(raw))
             if run.nearest_mean is None:
                 sums.add_batch(run.loss_function(outputs, targets), len(targets))
             else:

@@ -21,6 +21,7 @@ from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Outcome, Reporter, Split, Stop
 from worker.training.run import Run
 from worker.training.snapshot import Writer
+from worker.training.state import restore
 from worker.training.teller import Teller
 
 if TYPE_CHECKING:
@@ -51,12 +52,13 @@ def train(
     """
     began, training = time.monotonic(), spec.training
     chosen = devices.choose_device(device)
+    run: Run | None = None
     try:
         devices.make_repeatable(training.seed, deterministic=training.deterministic)
         with Writer(reporter) as writer:
             run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
             if resume is not None:
-                run.restore(*resume)
+                restore(run, *resume)
             resumed = resume is not None
             teller = Teller(
                 run, reporter, writer, began=began, resumed=resumed, used_seconds=used_seconds
@@ -78,7 +80,9 @@ def train(
     except (RuntimeError, MemoryError) as error:
         if not devices.is_out_of_memory(error):
             raise
-        return endings.out_of_memory(training, chosen, error)
+        why = run.why_not_smaller if run is not None else None
+        num_train = len(splits["train"].x)
+        return endings.out_of_memory(training, graph, num_train, chosen, error, why)
 
 
 def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> Outcome | None:
@@ -90,7 +94,10 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
                 return _interrupt(run, teller)
             if teller.is_over(training.time_limit_seconds):
                 return endings.time_limit(training, position.step, run.num_steps)
+            parts = position.parts
             run.step()
+            if position.parts != parts:
+                teller.tell_parts()
             # That of an epoch's last step follows its validation.
             is_inside = position.step_in_epoch < run.steps_per_epoch
             is_step_due = is_inside and judge.is_step_due(position, training)

@@ -26,9 +26,19 @@ class Mix:
         self.order = order
         self.share = share
 
-    def loss(self, function: LossFunction, outputs: Tensor, targets: Tensor) -> Tensor:
-        """share · loss of its own targets + (1 − share) · loss of the other's."""
-        own, other = function(outputs, targets), function(outputs, targets[self.order])
+    def loss(
+        self,
+        function: LossFunction,
+        outputs: Tensor,
+        targets: Tensor,
+        part: slice = slice(None),
+    ) -> Tensor:
+        """share · loss of its own targets + (1 − share) · loss of the other's.
+
+        ``outputs`` are those of a part of the batch, ``targets`` the whole batch's.
+        """
+        own, other = targets[part], targets[self.order[part]]
+        own, other = function(outputs, own), function(outputs, other)
         return self.share * own + (1 - self.share) * other
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainyard.spec.losses import SupervisedContrastive
+from worker.training.smaller import infer
 
 if TYPE_CHECKING:
     from trainyard.spec.graph import Graph
@@ -96,7 +97,7 @@ def fit_means(run: Run, stop: Stop) -> bool:
                 return False
             indices = np.arange(start, min(start + size, len(run.samples)))
             raw, targets = run.samples.batch(indices)
-            embeddings = nearest.embeddings(run.outputs(run.preprocess(raw))).double()
+            embeddings = nearest.embeddings(infer(run, run.preprocess(raw))).double()
             sums += functional.one_hot(targets, num_classes).double().T @ embeddings
             squares += embeddings.square().sum()
     counts = torch.bincount(run.samples.targets, minlength=num_classes)

@@ -32,6 +32,8 @@ class Position:
     stopped_early: bool = False
     epoch_totals: Totals = field(default_factory=Totals)
     window_sizes: list[int] = field(default_factory=list)  # samples of each step since the report
+    parts: int = 1  # that a batch is taken in, where memory is short
+    inference_parts: int = 1  # the same of batches without gradients
     latest: dict[str, float] = field(default_factory=dict)  # newest value of each metric
 
     @property

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from trainyard.spec.preprocess import Statistics, affine
 from trainyard.spec.training import TrainingSpec
-from worker.training import checkpoint
 from worker.training import device as devices
 from worker.training.augment import augmenter
 from worker.training.averaging import Average
@@ -32,7 +29,7 @@ from worker.training.mixing import mixed
 from worker.training.nearest_mean import add_nearest_mean
 from worker.training.position import Position
 from worker.training.protocol import Split
-from worker.training.snapshot import Snapshot
+from worker.training.smaller import in_memory
 
 if TYPE_CHECKING:
     from trainyard.spec.graph import Graph
@@ -45,6 +42,7 @@ class Run:
         steps_per_epoch, num_steps: optimizer steps; each takes ``accumulate`` batches.
         gradient_norm: of the last step, before clipping; None where nothing is clipped.
         average: the running mean of the weights, where the spec asks for one.
+        why_not_smaller: once memory did not suffice, what forbids batches in parts.
         nearest_mean: what makes classes of embeddings, where the loss is of such.
     """
 
@@ -89,6 +87,8 @@ class Run:
         self.position = Position()
         self.best_weights: Tensors | None = None  # on the host
         self.gradient_norm: Tensor | None = None
+        self.why_not_smaller: str | None = None
+        self.output_shape = graph.output_shape
         self._order_epoch = 0
 
     @property
@@ -134,7 +134,7 @@ class Run:
         lr = self._lr()
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("lr_scale", 1.0)
-        self._set_gradients(start, stop)
+        in_memory(self, lambda: self._set_gradients(start, stop))
         self._update()
         position.step_in_epoch += 1
         position.step += 1
@@ -181,17 +181,18 @@ class Run:
             indices = self._order[first : min(first + self.batch_size, stop)]
             raw, targets = self.samples.batch(indices)
             inputs, mix = mixed(self.preprocess(self.augment(raw)), self.training)
-            outputs = self.outputs(inputs)
-            loss = (
-                mix.loss(self.loss_function, outputs, targets)
-                if mix
-                else (self.loss_function(outputs, targets))
-            )
-            # The mean over the step: each batch counts by its share of the samples.
-            loss = loss * (len(indices) / (stop - start))
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            self.window.add_outputs(outputs, targets)
-            losses.append(loss.detach())
+            for part in _slices(len(indices), self.position.parts):
+                outputs = self.outputs(inputs[part])
+                loss = (
+                    mix.loss(self.loss_function, outputs, targets, part)
+                    if mix
+                    else (self.loss_function(outputs, targets[part]))
+                )
+                # The mean over the step: each part counts by its share of the samples.
+                loss = loss * (len(outputs) / (stop - start))
+                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                self.window.add_outputs(outputs, targets[part])
+                losses.append(loss.detach())
         self.window.add_batch(torch.stack(losses).sum(), stop - start)
 
     def _update(self) -> None:
@@ -206,68 +207,12 @@ class Run:
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def snapshot(self, *, is_best: bool = False, for_resume: bool = False) -> Snapshot:
-        """Everything of now; ``is_best`` also keeps the weights for the end."""
-        position = self.position
-        document = {
-            "position": asdict(position) | {"window_sizes": list(self.window.sizes)},
-            "generators": checkpoint.host_generators(),
-            "scaler": self.scaler.state_dict(),
-            "threads": torch.get_num_threads(),
-            "precision": str(self.dtype).removeprefix("torch."),
-            "best_is_here": is_best,
-        }
-        weights, _ = devices.to_host(self._inferring(), self.device)
-        state, arrive = devices.to_host(self._state(), self.device)
-        earlier_best = None if is_best else self.best_weights
-        if is_best:
-            self.best_weights = weights
-        return Snapshot(
-            step=position.step,
-            epoch=position.epoch if position.step_in_epoch else position.epoch - 1,
-            weights=weights,
-            state=state,
-            document=document,
-            best=earlier_best,
-            is_best=is_best,
-            metric_value=position.best.value if is_best and position.best else None,
-            for_resume=for_resume,
-            arrive=arrive,
-        )
 
-    def _inferring(self) -> Tensors:
-        """The weights to infer with: the mean ones where there are such."""
-        return self.average.mean if self.average else self.network.state_dict()
+def _slices(count: int, parts: int) -> list[slice]:
+    """``count`` samples in as many nearly equal parts; fewer where there are not so many.
 
-    def _state(self) -> Tensors:
-        """Every tensor that the rest of the training depends on, but those to infer with."""
-        return {
-            **checkpoint.pack_optimizer(self.optimizer),
-            **checkpoint.pack_generators(self.device),
-            **(checkpoint.pack_weights_in_work(self.network) if self.average else {}),
-            "window.losses": self.window.losses,
-            "window.sums": self.window.sums,
-        }
-
-    def restore(self, weights: bytes, state: bytes) -> None:
-        """Goes on from a checkpoint of the same spec and data, exactly.
-
-        In its precision and with its number of threads, whatever this machine would choose.
-        """
-        checkpoint.take_over_threads(state)
-        tensors, document = checkpoint.unpack_state(state)
-        checkpoint.unpack_weights(self.network, weights)
-        if self.average is not None:
-            self.weights_changed()
-            checkpoint.unpack_weights_in_work(self.network, tensors)
-        checkpoint.unpack_optimizer(self.optimizer, tensors)
-        checkpoint.set_host_generators(document["generators"])
-        checkpoint.unpack_generators(tensors, self.device)
-        self.dtype = devices.choose_precision(document["precision"], self.device)
-        self.scaler.load_state_dict(document["scaler"])
-        self.window.losses.copy_(tensors["window.losses"])
-        self.window.sums.copy_(tensors["window.sums"])
-        self.position = Position.from_json(document["position"])
-        self.window.sizes = list(self.position.window_sizes)
-        best = load(weights) if document["best_is_here"] else checkpoint.unpack_best(tensors)
-        self.best_weights = best or None
+    >>> _slices(5, 2)
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    size = -(-count // parts)
+    return [slice(first, min(first + size, count)) for first in range(0, count, size)]

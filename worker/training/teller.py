@@ -11,6 +11,7 @@ from worker.training.initial import Fit
 from worker.training.protocol import Level, Progress, Reporter
 from worker.training.run import Run
 from worker.training.snapshot import Writer
+from worker.training.state import snapshot_of
 
 
 class Teller:
@@ -87,6 +88,18 @@ class Teller:
             f"{run.steps_per_epoch:,} steps an epoch, {run.num_steps:,} in all."
         )
 
+    def tell_parts(self) -> None:
+        """Memory was short, and batches are taken in parts from now on."""
+        run, parts = self.run, self.run.position.parts
+        size = -(-run.batch_size // parts)
+        run.position.latest["batch/parts"] = float(parts)
+        self.log(
+            f"Out of memory with batches of {run.batch_size}: each is taken in {parts} parts of up "
+            f"to {size} samples from step {run.position.step} on. Their gradients add up to the "
+            "same step.",
+            level="warning",
+        )
+
     def tell_fit(self, fit: Fit) -> None:
         """What was taken of the weights to begin with, and what was not."""
         init_from = self.run.training.init_from
@@ -143,6 +156,6 @@ class Teller:
         if for_resume and place == self._kept_place:
             return
         self._kept, self._kept_place = time.monotonic(), place
-        self.writer.write(self.run.snapshot(is_best=is_best, for_resume=for_resume))
+        self.writer.write(snapshot_of(self.run, is_best=is_best, for_resume=for_resume))
         self._checkpoints += 1
         self._writing += self._lap()
