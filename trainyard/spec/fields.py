@@ -34,6 +34,7 @@ class Own:
     validate: Callable[[Any], Any]
     schema: JsonSchemaValue
     write: Callable[[Any], Any] | None = None
+    takes_placeholders: bool = False  # the graph puts the dataset's figure in their place
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -122,8 +123,10 @@ def _validate_axes(value: Any) -> tuple[int, ...]:
 
 
 COUNT = Own(
-    _validate_count, {"anyOf": [_integer_schema(1), {"enum": list(PLACEHOLDERS)}]}
-)  # marks the fields in which the graph replaces placeholders
+    _validate_count,
+    {"anyOf": [_integer_schema(1), {"enum": list(PLACEHOLDERS)}]},
+    takes_placeholders=True,
+)
 
 # A number of outputs. An ``int`` to the type checker: the graph puts the dataset's figure in
 # the place of a placeholder before it asks a layer anything.

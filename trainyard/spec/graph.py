@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.expansion import expand
-from trainyard.spec.fields import COUNT, PLACEHOLDERS
+from trainyard.spec.fields import PLACEHOLDERS, Own
 from trainyard.spec.graph_mistakes import embedding_mistakes, output_mistakes, shape_mistake
 from trainyard.spec.language.limits import MAX_PARTS
 from trainyard.spec.layers import Layer
@@ -206,7 +206,8 @@ def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
     fields = [
         name
         for name, info in type(layer).model_fields.items()
-        if COUNT in info.metadata and getattr(layer, name, None) in PLACEHOLDERS
+        if getattr(layer, name, None) in PLACEHOLDERS
+        and any(isinstance(mark, Own) and mark.takes_placeholders for mark in info.metadata)
     ]
     if num_classes is None:
         return layer, [

@@ -141,3 +141,17 @@ def test_a_mistake_has_its_pointer(path: str, value: Any, where: str, words: str
     found = mistakes_of(ask)
     assert set(found) == {where}
     assert words in found[where].message
+
+
+def test_a_whole_number_may_be_the_datasets_number_of_classes() -> None:
+    spec = spec_with("/model/layers/0/filters", "num_classes")
+    parsed = parse_check(spec)
+    facts = parsed.facts()
+    assert facts is not None
+    assert check(parsed, facts, Limits())["layers"][0]["output_shape"] == [4, 8, 8]
+    again = parse_check(json.loads(parsed.model_dump_json()))
+    assert again.model_dump() == parsed.model_dump()
+    wrong = {"/model/layers/0/filters": "classes", "/model/layers/1/s": "num_classes"}
+    for place, value in wrong.items():
+        bad = spec_with(place, value)
+        assert set(mistakes_of(lambda bad=bad: parse_check(bad))) == {place}  # type: ignore[misc]

@@ -10,20 +10,29 @@ from trainyard.spec.component import Component
 from trainyard.spec.definitions.model import ARG_SCHEMA, validate_arg
 from trainyard.spec.fields import PLACEHOLDERS, Own, expected
 from trainyard.spec.language.values import Axes, Const
+from trainyard.spec.layers.base import Layer
 
 C = TypeVar("C", bound=Component)
 
 
-def _of_the_form(default: Any) -> Any:
-    """The type of a field whose default this is: a list stays a list, a number a number."""
+def _of_the_form(default: Any, *, of_layer: bool) -> Any:
+    """The type of a field whose default this is: a list stays a list, a number a number.
+
+    A whole number of a layer may be "num_classes", for which the graph puts the dataset's figure.
+    """
+    counts = of_layer and isinstance(default, int) and not isinstance(default, bool)
 
     def validate(value: Any) -> Any:
+        if counts and isinstance(value, str) and value in PLACEHOLDERS:
+            return value
         value = validate_arg(value)
         if isinstance(default, bool) != isinstance(value, bool):
             raise expected("true or false" if isinstance(default, bool) else "a number")
         return value
 
-    return Annotated[Any, Own(validate, ARG_SCHEMA, _written)]
+    schema = {"anyOf": [*ARG_SCHEMA["anyOf"], {"enum": list(PLACEHOLDERS)}]}
+    own = Own(validate, schema if counts else ARG_SCHEMA, _written, takes_placeholders=counts)
+    return Annotated[Any, own]
 
 
 def _written(value: Any) -> Any:
@@ -38,7 +47,7 @@ def component_class(name: str, base: type[C], args: dict[str, Any], doc: str) ->
             info = base.model_fields[arg]
             fields[arg] = (Annotated[(info.annotation, *info.metadata)], default)
         else:
-            fields[arg] = (_of_the_form(default), Field(default))
+            fields[arg] = (_of_the_form(default, of_layer=issubclass(base, Layer)), Field(default))
     made: type[C] = create_model(name, __base__=base, __doc__=doc or name, **fields)
     return made
 
