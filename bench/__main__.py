@@ -6,10 +6,11 @@ import platform
 
 import torch
 
-from bench import engine, service
+from bench import checkpoints, engine, service
 
 if __name__ == "__main__":
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     print(f"{platform.processor() or platform.machine()}, {device}, torch {torch.__version__}\n")
     engine.main()
+    checkpoints.main()
     service.main()
