@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Literal
 
 from worker.lines import LineReader
@@ -29,6 +30,7 @@ Entry = Literal["worker.trainer", "worker.scanner", "worker.trier"]
 
 _context = mp.get_context("forkserver")
 _PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "500"  # of 1000: as if it took half of the memory more than it does
 
 
 def start_fork_server(preload: Sequence[str]) -> None:
@@ -97,6 +99,7 @@ def _run_child(
     stderr: Connection[Any, Any],
 ) -> None:
     _die_with_the_worker()
+    _be_taken_before_the_worker()
     for standard, pipe in ((1, stdout), (2, stderr)):
         os.dup2(pipe.fileno(), standard)
         pipe.close()
@@ -107,6 +110,12 @@ def _run_child(
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the worker decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     importlib.import_module(entry).main(connection)
+
+
+def _be_taken_before_the_worker() -> None:
+    """Where memory runs out, the kernel is to end the child, and the worker tells of it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
 
 
 def _die_with_the_worker() -> None:

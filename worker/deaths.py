@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainyard.status import ReasonCode
 from trainyard.store.states import Reason, reason
 
+_OWN = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
+_MACHINE = Path("/proc/vmstat")
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,34 @@ class Death:
 
 
 def count_oom_kills() -> int:
-    """Processes of this cgroup that the kernel has killed for want of memory; 0 if unknown."""
-    try:
-        own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
-        events = (_CGROUP_ROOT / own.lstrip("/") / "memory.events").read_text()
-        return int(dict(line.split() for line in events.splitlines())["oom_kill"])
-    except (OSError, KeyError, ValueError):
-        return 0
+    """Processes that the kernel has killed for want of memory; 0 if unknown.
+
+    Those of this cgroup, by either version of cgroups; where it tells nothing, of the machine.
+    """
+    for path in (*_cgroup_files(), _MACHINE):
+        try:
+            lines = path.read_text().splitlines()
+            return int(dict(line.split() for line in lines)["oom_kill"])
+        except (OSError, KeyError, ValueError):
+            continue
+    return 0
+
+
+def _cgroup_files() -> Iterator[Path]:
+    """Where the count of this process's cgroup may stand.
+
+    A container may see its own cgroup as the root, whatever the path that the kernel names.
+    """
+    for line in _OWN.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            folder, name = _CGROUP_ROOT / "memory", "memory.oom_control"
+        elif controllers == "":
+            folder, name = _CGROUP_ROOT, "memory.events"
+        else:
+            continue
+        yield folder / path.lstrip("/") / name
+        yield folder / name
 
 
 def explain(exit_code: int | None, last_lines: deque[str], oom_kills: int) -> Death:

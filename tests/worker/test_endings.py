@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import select
 
@@ -118,3 +119,62 @@ def test_a_paused_job_leaves_its_device_whatever_it_does(shared: Yard, phase) ->
         assert gone([trainer])
         assert job.num_crashes == 0
         shared.cancel(job_id)
+
+
+class Cgroup:
+    """A memory cgroup of the test's own, in whichever version the machine has."""
+
+    def __init__(self) -> None:
+        root, name = Path("/sys/fs/cgroup"), f"trainyard-test-{os.getpid()}"
+        first = (root / "memory" / "memory.limit_in_bytes").exists()
+        if not first:
+            (root / "cgroup.subtree_control").write_text("+memory")
+        self.folder = root / "memory" / name if first else root / name
+        self.limit = "memory.limit_in_bytes" if first else "memory.max"
+        self.usage = "memory.usage_in_bytes" if first else "memory.current"
+        self.folder.mkdir()
+
+    def take(self, pid: int) -> None:
+        (self.folder / "cgroup.procs").write_text(str(pid))
+
+    def leave_room(self, num_bytes: int) -> None:
+        used = int((self.folder / self.usage).read_text())
+        (self.folder / self.limit).write_text(str(used + num_bytes))
+
+    def close(self) -> None:
+        wait_for(lambda: not (self.folder / "cgroup.procs").read_text(), 30, "an empty cgroup")
+        self.folder.rmdir()
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Cgroup]:
+    try:
+        made = Cgroup()
+    except OSError as error:
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    yield made
+    made.close()
+
+
+def test_a_trainer_that_the_kernel_kills_for_memory_is_told_as_such(
+    cgroup: Cgroup, yard: Yard
+) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    for process in [psutil.Process(worker.pid), *worker.descendants()]:
+        cgroup.take(process.pid)
+    yard.wait_for_status(yard.submit(dataset_id), "succeeded")  # what is loaded once, is
+    cgroup.leave_room(150 * 1024**2)
+    large = {"type": "linear", "out_features": 8192}  # two of them: 257 MiB of weights
+    layers = [{"type": "flatten"}, large, large, {"type": "linear", "out_features": "num_classes"}]
+    job = yard.wait_for_status(
+        yard.submit(dataset_id, model={"layers": layers}), "failed", "succeeded"
+    )
+    assert job.reason is not None
+    assert job.reason["code"] == "out_of_memory"
+    assert "The kernel killed the training" in job.reason["message"]
+    assert job.attempt == 1
+    assert worker.process.poll() is None
+    cgroup.leave_room(4 * 1024**3)
+    yard.wait_for_status(yard.submit(dataset_id), "succeeded")
+    assert worker.stop() == 0
