@@ -21,9 +21,8 @@ from trainyard.store import garbage
 from trainyard.store.datasets import (
     MAX_INGEST_ATTEMPTS,
     ClaimedDataset,
-    dataset_prefix,
-    discard_if_deleted,
     finish_ingest,
+    ingested_prefix,
     release_ingest,
     renew_ingest,
 )
@@ -166,15 +165,14 @@ def _renew(context: WorkerContext, claim: ClaimedDataset, renewed: float) -> flo
 
 
 def _keep(context: WorkerContext, claim: ClaimedDataset, manifest: Manifest, folder: Path) -> None:
-    prefix = dataset_prefix(claim.id)
-    context.blobs.delete_prefix(prefix)  # what a dead attempt may have left
+    prefix = ingested_prefix(claim)
     size_bytes = context.blobs.move_folder(prefix, folder)
     try:
         with context.database.write() as session:
             finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
     except LeaseLost:
         with context.database.write() as session:
-            discard_if_deleted(session, claim.id)
+            garbage.discard(session, prefix)
         raise
 
 

@@ -8,7 +8,6 @@ from trainyard.errors import NotFound
 from trainyard.status import ReasonCode
 from trainyard.store.checkpoints import read_part
 from trainyard.store.claims import ClaimedJob
-from trainyard.store.datasets import dataset_prefix
 from trainyard.store.states import Reason, reason
 from trainyard.store.tables import Checkpoint
 from trainyard.store.weights import initial_pieces
@@ -31,7 +30,7 @@ def start_message(context: WorkerContext, claim: ClaimedJob) -> Message:
     Raises:
         MissingWeights: they were deleted after the job was made.
     """
-    folder = context.blobs.local_folder(dataset_prefix(claim.dataset_id), context.cache_folder)
+    folder = context.blobs.local_folder(claim.dataset_key, context.cache_folder)
     data = {
         "spec": claim.spec,
         "folder": str(folder),

@@ -8,7 +8,7 @@ from trainyard.datasets import OpenDataset, open_dataset, sample_png
 from trainyard.datasets.manifest import SplitName
 from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound
 from trainyard.status import DatasetStatus
-from trainyard.store.datasets import dataset_prefix
+from trainyard.store.datasets import stored_prefix
 from trainyard.store.tables import Dataset
 
 
@@ -20,7 +20,7 @@ def opened(context: Context, row: Dataset) -> OpenDataset:
     """
     if row.status != DatasetStatus.READY:
         raise Conflict(f"The dataset is {row.status}: only a ready one has samples.")
-    return open_dataset(context.blobs.local_folder(dataset_prefix(row.id), context.cache_folder))
+    return open_dataset(context.blobs.local_folder(stored_prefix(row), context.cache_folder))
 
 
 def samples(

@@ -82,7 +82,7 @@ def test_a_bug_answers_500_with_an_id_that_stands_in_the_log(
     with running_yard(tmp_path, url, broker.url) as broken:
         owner = broken.new_owner()
         dataset = owner.ready_dataset()
-        folder = broken.blobs.local_file(f"datasets/{dataset}/train_x.npy")
+        folder = broken.blobs.local_file(f"datasets/{dataset}/1/train_x.npy")
         assert folder is not None
         folder.unlink()
         answer = owner.http.get(f"/v1/datasets/{dataset}/samples")

@@ -155,7 +155,7 @@ class Owner:
         folder.parent.mkdir(exist_ok=True)
         options = DatasetOptions.model_validate(claim.options)
         manifest = ingest(source, claim.file_name, options, folder)
-        size_bytes = yard.blobs.put_folder(datasets.dataset_prefix(dataset_id), folder)
+        size_bytes = yard.blobs.put_folder(datasets.ingested_prefix(claim), folder)
         with yard.database.write() as session:
             datasets.finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
 

@@ -140,7 +140,7 @@ class Yard:
         source, target = self.settings.home / "upload.npz", self.settings.home / "canonical"
         source.write_bytes(squares_npz(num_samples))
         manifest = formats.ingest(source, "squares.npz", DatasetOptions(), target)
-        size_bytes = self.blobs.move_folder(datasets.dataset_prefix(dataset_id), target)
+        size_bytes = self.blobs.move_folder(datasets.ingested_prefix(claim), target)
         with self.database.write() as session:
             datasets.finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
         return dataset_id

@@ -78,7 +78,7 @@ def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
 @contextmanager
 def reading(yard: Yard, dataset_id: str) -> Iterator[str]:
     """A job whose trainer reads its dataset, and goes on reading: its file is a pipe."""
-    folder = Path(yard.blobs.local_folder(f"datasets/{dataset_id}", yard.settings.home))
+    folder = Path(yard.blobs.local_folder(f"datasets/{dataset_id}/1", yard.settings.home))
     for path in [*folder.rglob("*.npy")]:
         path.unlink()
         os.mkfifo(path)

@@ -34,7 +34,7 @@ def test_uploads_become_ready_or_rejected_and_nothing_else_is_left(yard: Yard) -
         assert yard.doorbell.send_ingest(dataset_id)
     ready = yard.wait_for_ingest(good)
     assert ready.status == "ready"
-    folder = yard.blobs.local_folder(datasets.dataset_prefix(good), yard.settings.home)
+    folder = yard.blobs.local_folder(datasets.stored_prefix(ready), yard.settings.home)
     assert open_dataset(folder).splits["train"][0].shape[1:] == (1, 8, 8)
     for dataset_id in (rubbish, hostile):
         ended = yard.wait_for_ingest(dataset_id)
@@ -49,6 +49,26 @@ def test_uploads_become_ready_or_rejected_and_nothing_else_is_left(yard: Yard) -
         freed = datasets.delete_dataset(session, row)
     assert freed == garbage.collect(yard.database, yard.blobs)
     assert not yard.blobs.keys("datasets")
+
+
+def test_an_attempt_that_comes_back_late_leaves_the_dataset_as_it_is(yard: Yard) -> None:
+    """It has scanned, but was stopped past its lease: another attempt has made it ready since."""
+    late = yard.start_worker("ingest")
+    dataset_id = yard.upload(squares_npz(100_000))  # half a second to scan
+    assert yard.doorbell.send_ingest(dataset_id)
+    scratch = yard.settings.home / "scratch" / f"{dataset_id}-1"
+    wait_for(lambda: scratch.exists() and [*scratch.iterdir()], 60, "the begin of the scan")
+    late.process.send_signal(signal.SIGSTOP)
+    wait_for((scratch / "dataset").exists, 60, "the end of the scan")
+    second = yard.start_worker("ingest")
+    ready = yard.wait_for_ingest(dataset_id)
+    assert (ready.status, ready.attempt) == ("ready", 2)
+    assert second.stop() == 0
+    late.process.send_signal(signal.SIGCONT)
+    assert late.stop() == 0  # it does to its end what it has begun
+    folder = yard.blobs.local_folder(datasets.stored_prefix(ready), yard.settings.home)
+    assert len(open_dataset(folder).splits["train"][0]) > 0
+    assert {key.split("/")[2] for key in yard.blobs.keys("datasets")} == {"2"}
 
 
 def test_a_worker_that_dies_during_an_ingest_is_followed_by_another(yard: Yard) -> None:

@@ -14,6 +14,7 @@ from trainyard.jsonable import jsonable
 from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
 from trainyard.store import line
+from trainyard.store.datasets import stored_prefix
 from trainyard.store.events import NewEvent, add_events, metrics_at
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
 from trainyard.store.states import Reason, change_status, reason
@@ -38,6 +39,7 @@ class ClaimedJob:
     spec: dict[str, Any]
     owner_id: str
     dataset_id: str
+    dataset_key: str  # where the store keeps its files
     manifest: dict[str, Any]
     checkpoint_id: str | None  # where to go on from
     start_step: int  # the step of that
@@ -118,6 +120,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         spec=job.spec,
         owner_id=job.owner_id,
         dataset_id=dataset.id,
+        dataset_key=stored_prefix(dataset),
         manifest=dataset.manifest or {},
         checkpoint_id=last.id if last else None,
         start_step=step,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -124,8 +124,19 @@ def dataset_of(session: Session, job: Job) -> Dataset:
 
 
 def dataset_prefix(dataset_id: str) -> str:
-    """Where the store keeps a dataset's canonical folder."""
+    """Where the store keeps all of a dataset, whoever wrote it; see ``Dataset.store_key``."""
     return f"datasets/{dataset_id}"
+
+
+def ingested_prefix(claim: ClaimedDataset) -> str:
+    """Where this attempt puts the canonical folder; none ever touches another's."""
+    return f"{dataset_prefix(claim.id)}/{claim.attempt}"
+
+
+def stored_prefix(dataset: Dataset) -> str:
+    """Where the canonical folder of a ready dataset is."""
+    assert dataset.store_key is not None, "a ready dataset has its files"
+    return dataset.store_key
 
 
 def delete_dataset(session: Session, dataset: Dataset) -> int:
@@ -145,7 +156,8 @@ def delete_dataset(session: Session, dataset: Dataset) -> int:
     if dataset.upload_key is not None:
         discard(session, dataset.upload_key)
     freed = dataset.size_bytes
-    gone = {"deleted_at": now(), "upload_key": None, "size_bytes": 0, "worker_id": None}
+    gone = {"deleted_at": now(), "upload_key": None, "store_key": None, "size_bytes": 0}
+    gone |= {"worker_id": None}
     session.execute(update(Dataset).where(Dataset.id == dataset.id).values(**gone))
     drop_tombstone(session, dataset.id)
     return freed
@@ -156,13 +168,6 @@ def drop_tombstone(session: Session, dataset_id: str) -> None:
     used = exists().where(Job.dataset_id == Dataset.id)
     gone = delete(Dataset).where(Dataset.id == dataset_id, Dataset.deleted_at.is_not(None), ~used)
     session.execute(gone.execution_options(synchronize_session=False))
-
-
-def discard_if_deleted(session: Session, dataset_id: str) -> None:
-    """Mark the files of a dataset that was deleted while they were being written."""
-    dataset = session.get(Dataset, dataset_id)
-    if dataset is None or dataset.deleted_at is not None:
-        discard(session, dataset_prefix(dataset_id))
 
 
 @dataclass(frozen=True)
@@ -227,12 +232,15 @@ def finish_ingest(
         problems=[problem.model_dump(mode="json") for problem in problems],
         size_bytes=size_bytes,
         sha256=manifest.sha256 if manifest else None,
+        store_key=ingested_prefix(claim) if manifest else None,
         upload_key=None,
         worker_id=None,
         lease_expires_at=None,
         finished_at=now(),
     )
     discard(session, claim.upload_key)
+    for attempt in range(1, claim.attempt):
+        discard(session, ingested_prefix(replace(claim, attempt=attempt)))
 
 
 def release_ingest(session: Session, claim: ClaimedDataset) -> None:

@@ -122,6 +122,7 @@ class Dataset(Base):
     problems: Mapped[list[Any]]
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # what the store holds of it
     sha256: Mapped[str | None] = mapped_column(String(64))  # digest of the canonical form
+    store_key: Mapped[str | None] = mapped_column(Text)  # prefix of its files, once ready
     attempt: Mapped[int] = mapped_column(default=0)  # at ingesting it; also the fence
     worker_id: Mapped[str | None] = mapped_column(Id)  # who ingests it
     lease_expires_at: Mapped[datetime | None]
