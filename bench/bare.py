@@ -23,7 +23,9 @@ class Listener:
     def __init__(self) -> None:
         self.last: Progress | None = None
 
-    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None: ...
+    def metrics(
+        self, step: int, epoch: int, values: dict[str, float], fingerprints: str
+    ) -> None: ...
 
     def progress(self, progress: Progress) -> None:
         self.last = progress

@@ -49,7 +49,7 @@ class Reporting:
             values = {name: v for name, v in values.items() if name not in self._claim.told}
         if not values:
             return
-        self._events.append(metrics_event(data["step"], data["epoch"], values))
+        self._events.append(metrics_event(**{**data, "values": values}))
         if not self._had_metrics:
             self._had_metrics = True
             self.flush()

@@ -68,8 +68,10 @@ class ConnectionReporter:
     def passport(self, passport: dict[str, Any]) -> None:
         self._sender.put(Message("passport", passport))
 
-    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
-        self._sender.put(Message("metrics", {"step": step, "epoch": epoch, "values": values}))
+    def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
+        data = {"step": step, "epoch": epoch, "values": values}
+        data |= {"fingerprints": fingerprints} if fingerprints else {}
+        self._sender.put(Message("metrics", data))
 
     def progress(self, progress: Progress) -> None:
         self._sender.put(Message("progress", asdict(progress)))

@@ -93,9 +93,9 @@ class Replay(ApiModel):
     """Whether weights, metrics and ending are the same bit for bit; null while the replay has
     not ended, or where the first job is gone."""
     parted_at_step: int | None
-    """The first recorded step whose metrics differ."""
+    """The first step whose loss differs; the first recorded one, where other metrics do."""
     equal_until_step: int | None
-    """The last recorded step before that."""
+    """The last step before that of which it is known that it does not differ."""
     differences: list[str]
     """Entries of the results and of the passports that differ, as «section: entry a → b»."""
     message: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from tests.api.yard import Owner
@@ -122,6 +123,22 @@ def test_a_replay_that_parts_names_the_step_and_what_differs(each_owner: Owner) 
     assert (found["parted_at_step"], found["equal_until_step"]) == (8, 4)
     assert "packages: torch 2.12.0 → 2.13.0" in found["differences"]
     assert not any("hardware" in line for line in found["differences"])
+
+
+def test_fingerprints_tell_the_very_step_at_which_a_replay_parted(owner: Owner) -> None:
+    dataset = owner.ready_dataset()
+    made = [owner.submit(dataset)["id"]]
+    for parted in (9, 3):
+        claimed = owner.claim(made[-1])
+        for report, steps in ((1, [1]), (4, [2, 3, 4])):
+            halves = b"".join(bytes([7, step >= parted]) for step in steps)
+            values = {"train/loss": float(report >= parted)}
+            told = events.metrics_event(report, 1, values, b64encode(halves).decode())
+            owner.tell(claimed, told)
+        owner.finish(claimed)
+        made += [post_replay(owner, made[0]).json()["id"]] if len(made) == 1 else []
+    found = owner.get(f"/v1/jobs/{made[1]}/replay")
+    assert (found["parted_at_step"], found["equal_until_step"]) == (3, 2)
 
 
 def test_a_replay_is_refused_with_the_reason(each_owner: Owner) -> None:

@@ -76,13 +76,15 @@ class Remember:
 
     def __init__(self, stop_at_step: int | None = None) -> None:
         self.stop_at_step = stop_at_step
+        self.fingerprints: dict[int, str] = {}
         self.told: list[tuple[int, int, dict[str, float]]] = []
         self.progresses: list[Progress] = []
         self.logs: list[tuple[str, str]] = []
         self.checkpoints: list[CheckpointFile] = []
         self.asked = 0
 
-    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
+    def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
+        self.fingerprints[step] = self.fingerprints.get(step, "") or fingerprints
         self.told.append((step, epoch, dict(values)))
 
     def progress(self, progress: Progress) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import threading
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -270,8 +271,8 @@ class Slow(Remember):
         super().__init__()
         self.gone_on = {step: threading.Event() for step in range(1, 6)}
 
-    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None:
-        super().metrics(step, epoch, values)
+    def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
+        super().metrics(step, epoch, values, fingerprints)
         self.gone_on[step].set()
 
     def checkpoint(self, file: CheckpointFile) -> None:
@@ -384,3 +385,20 @@ def test_metrics_are_reported_no_more_often_than_the_spec_comes_to(every: int | 
     spec = job(epochs=3, **({"report_every_steps": every} if every else {}))
     _, reporter = run(spec)
     assert 0 < len(reporter.told) <= spec.training.num_reports(70)
+
+
+def test_fingerprints_tell_each_step_apart_and_go_on_over_an_interruption():
+    spec = job(RICH_LAYERS, epochs=3, report_every_steps=4)
+    _, whole = run(spec)
+    _, first = run(spec, stop_at_step=9)
+    last = first.checkpoints[-1]
+    _, rest = run(spec, resume=(last.weights, last.state))
+    assert last.step not in whole.fingerprints  # between two reports
+    together = {**first.fingerprints, **rest.fingerprints}
+    assert together == whole.fingerprints
+    steps = [b64decode(one) for _, one in sorted(whole.fingerprints.items())]
+    assert len(b"".join(steps)) == 2 * 15  # 15 steps, each once
+    _, other = run(
+        spec.model_copy(update={"training": spec.training.model_copy(update={"seed": 1})})
+    )
+    assert other.fingerprints[1] != whole.fingerprints[1]

@@ -90,6 +90,7 @@ def test_a_replay_with_other_kernels_parts_and_says_where(
     assert "last weights: sha256" in told
     assert "hardware: kernels" in told
     assert "numerics: ONEDNN_MAX_CPU_ISA absent → SSE41" in told
+    assert found.parted_at_step < 10  # the very step, not the report that it is in
 
 
 def test_a_replay_of_another_seed_would_part_at_the_first_step(shared: Yard) -> None:

@@ -2,7 +2,8 @@
 
 Event data by kind:
     status    {"status", "attempt", "reason"?, "retry_at"?, "resumed_from_step"?}
-    metrics   {"step", "epoch", "values": {name: number or "NaN", "Infinity", "-Infinity"}}
+    metrics   {"step", "epoch", "values": {name: number or "NaN", "Infinity", "-Infinity"},
+               "fingerprints"?: of the steps since the one before}
     log       {"level", "message", "left_out"?: how many lines it stands for}
     progress  as Job.progress
     end       {"status", "reason", "summary"}
@@ -33,8 +34,12 @@ class NewEvent:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-def metrics_event(step: int, epoch: int, values: dict[str, float]) -> NewEvent:
-    return NewEvent("metrics", {"step": step, "epoch": epoch, "values": values})
+def metrics_event(
+    step: int, epoch: int, values: dict[str, float], fingerprints: str = ""
+) -> NewEvent:
+    """``fingerprints``, two bytes in base64 of the loss of each step up to this, for replays."""
+    data = {"step": step, "epoch": epoch, "values": values}
+    return NewEvent("metrics", data | ({"fingerprints": fingerprints} if fingerprints else {}))
 
 
 def log_event(level: str, message: str) -> NewEvent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,6 +88,14 @@ def _weights(session: Session, job_id: str, which: str) -> dict[str, Any] | None
     except NotFound:
         return None
     return {"step": checkpoint.step, "sha256": checkpoint.sha256}
+
+
+def fingerprints_at(session: Session, job_id: str, step: int) -> bytes:
+    """Two bytes for each training step up to this, since the report before it; may be none."""
+    query = select(Event.data).where(
+        Event.job_id == job_id, Event.kind == "metrics", Event.step == step
+    )
+    return b"".join(b64decode(data.get("fingerprints", "")) for data in session.scalars(query))
 
 
 def metric_points(session: Session, job_id: str) -> Points:

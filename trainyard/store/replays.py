@@ -12,7 +12,13 @@ from trainyard.passport import differences
 from trainyard.spec.job import JobSpec
 from trainyard.status import FINAL, JobStatus
 from trainyard.store import datasets, jobs
-from trainyard.store.passports import Points, job_result, metric_points, passports_of
+from trainyard.store.passports import (
+    Points,
+    fingerprints_at,
+    job_result,
+    metric_points,
+    passports_of,
+)
 from trainyard.store.tables import Dataset, Job
 
 REPLAYABLE = FINAL - {JobStatus.CANCELLED}
@@ -26,8 +32,9 @@ class Verdict:
         of: the job that was run again.
         identical: whether weights, metrics and ending are the same bit for bit; None while the
             replay has not ended, or where the first job is gone.
-        parted_at_step: the first recorded step whose metrics differ; None where none does.
-        equal_until_step: the last recorded step before that; None where there is none.
+        parted_at_step: the first step whose loss differs, or else other metrics; None where none
+            does.
+        equal_until_step: the last step before that of which it is known that it does not.
         differences: entries of the results and of the passports that are not the same.
         message: all that as one sentence.
     """
@@ -83,7 +90,7 @@ def verdict(session: Session, replay: Job) -> Verdict:
     of_results = _result_differences(
         job_result(session, original, ours), job_result(session, replay, theirs)
     )
-    parted, equal_until = parting(ours, theirs)
+    parted, equal_until = _exactly(session, original, replay, *parting(ours, theirs))
     return Verdict(
         original.id,
         not of_results,
@@ -115,6 +122,20 @@ def _passport_differences(session: Session, original: Job, replay: Job) -> list[
         for job in (original, replay)
     )
     return differences(ours, theirs)
+
+
+def _exactly(
+    session: Session, original: Job, replay: Job, parted: int | None, equal_until: int | None
+) -> tuple[int | None, int | None]:
+    """The very step, where the report that differs has fingerprints of its steps."""
+    if parted is None:
+        return parted, equal_until
+    ours, theirs = (fingerprints_at(session, job.id, parted) for job in (original, replay))
+    pairs = zip(range(0, len(ours), 2), range(parted - len(ours) // 2 + 1, parted + 1), strict=True)
+    for place, step in pairs:
+        if len(ours) == len(theirs) and ours[place : place + 2] != theirs[place : place + 2]:
+            return step, step - 1 if step > 1 else None
+    return parted, equal_until
 
 
 def parting(ours: Points, theirs: Points) -> tuple[int | None, int | None]:

@@ -81,7 +81,9 @@ class Outcome:
 class Reporter(Protocol):
     """What the engine tells while it works."""
 
-    def metrics(self, step: int, epoch: int, values: dict[str, float]) -> None: ...
+    def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
+        """``fingerprints`` are of the losses of the steps up to this one, as
+        ``Accumulator.fingerprints`` has them; empty where no step was made since."""
 
     def progress(self, progress: Progress) -> None: ...
 

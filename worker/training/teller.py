@@ -111,12 +111,13 @@ class Teller:
         """Means over the steps since the last report, and the progress."""
         run, position = self.run, self.run.position
         lr = run.last_lr
+        fingerprints = run.window.fingerprints()
         totals = run.window.drain()
         position.epoch_totals.add(totals)
         values = totals.values("train", run.training.means("train")) | {"optimizer/lr": lr}
         if run.gradient_norm is not None:
             values["gradient/norm"] = run.gradient_norm.item()
-        self.tell_metrics(values)
+        self.tell_metrics(values, fingerprints)
         now = time.monotonic()
         seconds = max(now - self._reported, 1e-9)
         self._rate = totals.num_samples / seconds
@@ -137,11 +138,12 @@ class Teller:
             Progress(epoch, run.training.epochs, position.step, run.num_steps, self._rate, eta)
         )
 
-    def tell_metrics(self, values: dict[str, float]) -> None:
-        """Values of now."""
+    def tell_metrics(self, values: dict[str, float], fingerprints: str = "") -> None:
+        """Values of now, and fingerprints of the steps that they are of."""
         position = self.run.position
         position.latest.update(values)
-        self.reporter.metrics(position.step, min(position.epoch, self.run.training.epochs), values)
+        epoch = min(position.epoch, self.run.training.epochs)
+        self.reporter.metrics(position.step, epoch, values, fingerprints)
 
     @property
     def is_time_for_checkpoint(self) -> bool:

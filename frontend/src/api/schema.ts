@@ -1982,7 +1982,7 @@ export interface components {
             differences: string[];
             /**
              * Equal Until Step
-             * @description The last recorded step before that.
+             * @description The last step before that of which it is known that it does not differ.
              */
             equal_until_step: number | null;
             /**
@@ -2003,7 +2003,7 @@ export interface components {
             of: string;
             /**
              * Parted At Step
-             * @description The first recorded step whose metrics differ.
+             * @description The first step whose loss differs; the first recorded one, where other metrics do.
              */
             parted_at_step: number | null;
             /** @description Of the replay. */
