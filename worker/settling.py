@@ -46,6 +46,8 @@ class Settlement:
                 self._finish(JobStatus.SUCCEEDED, None, outcome)
             case "failed":
                 self._finish(JobStatus.FAILED, outcome.data["reason"], outcome)
+            case "broken":
+                self.give_back(outcome.data["reason"])
             case _:
                 self.give_back(None)
 

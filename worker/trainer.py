@@ -13,10 +13,12 @@ import signal
 import threading
 import time
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from trainyard.datasets.canonical import open_dataset
 from trainyard.datasets.manifest import Manifest
@@ -131,6 +133,9 @@ def _train(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome
             "There was not enough memory to train.",
             "A smaller batch_size or a smaller model helps.",
         )
+    except (OSError, torch.AcceleratorError) as error:
+        traceback.print_exc()
+        return _broken_down(error)
     except TrainyardError as error:
         traceback.print_exc()
         return _failed(ReasonCode.BAD_DATA, str(error), "")
@@ -141,6 +146,16 @@ def _train(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome
             f"The training ended with an error of the program: {type(error).__name__}.",
             "The log of the job holds the traceback.",
         )
+
+
+def _broken_down(error: Exception) -> Outcome:
+    """A disk, a network or a GPU fails; that a kernel refuses what it is given is our own fault."""
+    outcome = _failed(
+        ReasonCode.INTERNAL,
+        f"The worker's machine failed: {type(error).__name__}: {str(error)[:300]}",
+        "If that comes again and again, the operator should look at disk and GPU of the worker.",
+    )
+    return outcome if "assert" in str(error) else replace(outcome, kind="broken")
 
 
 def _failed(code: ReasonCode, message: str, hint: str) -> Outcome:

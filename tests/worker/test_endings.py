@@ -75,6 +75,23 @@ def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
     assert (job.attempt, job.num_crashes) == (1, 0)
 
 
+def test_a_file_that_the_trainer_cannot_read_is_a_fault_of_the_machine(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    folder = Path(yard.blobs.local_folder(f"datasets/{dataset_id}", yard.settings.home))
+    for path in folder.rglob("*.npy"):
+        path.rename(path.with_suffix(".away"))
+    yard.start_worker(retry_delay_seconds="0.2")
+    job_id = yard.submit(dataset_id)
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
+    for path in folder.rglob("*.away"):
+        path.rename(path.with_suffix(".npy"))
+    job = yard.wait_for_status(job_id, "succeeded", "failed")
+    assert job.status == "succeeded"
+    told = first_attempt(yard, job_id).reason
+    assert told is not None
+    assert "FileNotFoundError" in told["message"]
+
+
 @contextmanager
 def reading(yard: Yard, dataset_id: str) -> Iterator[str]:
     """A job whose trainer reads its dataset, and goes on reading: its file is a pipe."""

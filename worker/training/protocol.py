@@ -65,9 +65,10 @@ class Outcome:
     ``interrupted``: asked to stop, a checkpoint of this very step has been reported before.
     ``failed``: ``reason`` holds code (``diverged``, ``out_of_memory``, ``time_limit``,
     ``bad_data``), message and hint.
+    ``broken``: likewise, but the machine is at fault, so that another attempt may go better.
     """
 
-    kind: Literal["finished", "interrupted", "failed"]
+    kind: Literal["finished", "interrupted", "failed", "broken"]
     summary: dict[str, float] = field(default_factory=dict)
     best: dict[str, Any] | None = None  # {"metric", "value", "step"}
     report: dict[str, Any] | None = None
