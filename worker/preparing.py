@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from sqlalchemy.orm import Session
 
 from trainyard.errors import NotFound
 from trainyard.status import ReasonCode
-from trainyard.store.checkpoints import read_part
+from trainyard.store.checkpoints import Part, read_chunks
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.states import Reason, reason
 from trainyard.store.tables import Checkpoint
 from trainyard.store.weights import initial_pieces
 from worker.context import WorkerContext
 from worker.messages import Message
+
+_PARTS: tuple[Part, Part] = ("weights", "state")
 
 
 class MissingWeights(Exception):
@@ -24,13 +28,15 @@ class MissingWeights(Exception):
         return reason(ReasonCode.BAD_DATA, str(self), hint)
 
 
-def start_message(context: WorkerContext, claim: ClaimedJob) -> Message:
+def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[], None]) -> Message:
     """The trainer's first message; see ``worker.trainer``.
+
+    ``go_on`` is called again and again while large files are read, and may raise.
 
     Raises:
         MissingWeights: they were deleted after the job was made.
     """
-    folder = context.blobs.local_folder(claim.dataset_key, context.cache_folder)
+    folder = context.blobs.local_folder(claim.dataset_key, context.cache_folder, go_on)
     data = {
         "spec": claim.spec,
         "folder": str(folder),
@@ -40,19 +46,34 @@ def start_message(context: WorkerContext, claim: ClaimedJob) -> Message:
     with context.database.read() as session:
         init_from = claim.spec["training"].get("init_from")
         if claim.checkpoint_id is None and init_from is not None:
-            return Message("start", data, (_initial(context, claim, session, init_from),))
+            return Message("start", data, (_initial(context, claim, session, init_from, go_on),))
         if claim.checkpoint_id is None:
             return Message("start", data)
         checkpoint = session.get_one(Checkpoint, claim.checkpoint_id)
-        weights = read_part(session, checkpoint, "weights", context.blobs)
-        state = read_part(session, checkpoint, "state", context.blobs)
-    return Message("start", data, (weights, state))
+        parts = [
+            _joined(read_chunks(session, checkpoint, part, context.blobs), go_on) for part in _PARTS
+        ]
+    return Message("start", data, tuple(parts))
 
 
-def _initial(context: WorkerContext, claim: ClaimedJob, session: Session, init_from: str) -> bytes:
+def _joined(pieces: Iterable[bytes], go_on: Callable[[], None]) -> bytes:
+    whole = bytearray()
+    for piece in pieces:
+        go_on()
+        whole += piece
+    return bytes(whole)
+
+
+def _initial(
+    context: WorkerContext,
+    claim: ClaimedJob,
+    session: Session,
+    init_from: str,
+    go_on: Callable[[], None],
+) -> bytes:
     pieces = initial_pieces(session, claim.owner_id, init_from, context.blobs)
     try:
-        return b"".join(pieces)
+        return _joined(pieces, go_on)
     except NotFound as error:
         raise MissingWeights(error.detail) from error
 

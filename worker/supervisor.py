@@ -74,7 +74,9 @@ class Supervisor:
         """Watch the trainer to its end and settle the job."""
         self._keeper.start()
         try:
-            start = self._patience.insist(lambda: start_message(self._context, self._claim))
+            start = self._patience.insist(
+                lambda: start_message(self._context, self._claim, self._go_on)
+            )
         except MissingWeights as error:
             return self._settlement.fail(error.reason)
         except (LeaseLost, Refused):
@@ -111,6 +113,18 @@ class Supervisor:
         child = self._child
         if child is not None:
             child.kill()
+
+    def _go_on(self) -> None:
+        """Called while there is no trainer yet that could be asked to stop.
+
+        Raises:
+            LeaseLost, Refused: the attempt is to end.
+        """
+        if self._requests.lost.is_set():
+            raise LeaseLost(self._claim.lease)
+        asked = self._requests.cancel, self._requests.pause, self._context.stopping
+        if any(request.is_set() for request in asked):
+            raise Refused(None)
 
     # The trainer and what it tells.
 

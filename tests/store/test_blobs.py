@@ -64,3 +64,19 @@ def test_what_is_not_there_is_not_found(blobs: Blobs) -> None:
     with pytest.raises(NotFound):
         list(blobs.stream("nothing"))
     assert blobs.delete_prefix("nothing") == 0
+
+
+def test_a_copy_that_is_broken_off_leaves_nothing_and_is_made_anew(tmp_path: Path) -> None:
+    elsewhere, cache, pieces = Blobs("memory:///"), tmp_path / "cache", []
+    data = os.urandom(20_000_000)
+    elsewhere.put_bytes("datasets/one/x", data)
+
+    def until_the_second_piece() -> None:
+        pieces.append(None)
+        if len(pieces) == 2:
+            raise InterruptedError("cancelled")
+
+    with pytest.raises(InterruptedError):
+        elsewhere.local_folder("datasets/one", cache, until_the_second_piece)
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+    assert (elsewhere.local_folder("datasets/one", cache) / "x").read_bytes() == data

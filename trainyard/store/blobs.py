@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,10 @@ from trainyard.settings import Settings
 
 _PART_BYTES = 8 * 1024**2
 _READ_BYTES = 1024**2
+
+
+def _go_on() -> None:
+    """Nobody asks to stop."""
 
 
 @dataclass(frozen=True)
@@ -140,39 +144,43 @@ class Blobs:
         """A whole object; for small ones."""
         return b"".join(self.stream(key))
 
-    def download(self, key: str, path: Path) -> None:
-        """Copy an object into a local file."""
+    def download(self, key: str, path: Path, go_on: Callable[[], None] = _go_on) -> None:
+        """Copy an object into a local file; ``go_on`` is called for each piece, and may raise."""
         with path.open("wb") as file:
             for piece in self.stream(key):
+                go_on()
                 file.write(piece)
 
     def local_file(self, key: str) -> Path | None:
         """Where the object lies on this machine; none if the store is elsewhere."""
         return self.folder / key if self.folder is not None else None
 
-    def local_folder(self, prefix: str, cache_dir: Path) -> Path:
+    def local_folder(
+        self, prefix: str, cache_dir: Path, go_on: Callable[[], None] = _go_on
+    ) -> Path:
         """A folder with the files of the prefix: the store's own, else a cached copy.
 
-        The copy is made beside its place and renamed, so that it is whole or absent.
+        The copy is made beside its place and renamed, so that it is whole or absent; ``go_on``
+        is called on the way, and may raise.
 
         Raises:
             NotFound: the store holds nothing there.
         """
         target = self.folder / prefix if self.folder is not None else cache_dir / prefix
         if self.folder is None and not target.exists():
-            self._download_folder(prefix, target)
+            self._download_folder(prefix, target, go_on)
         if not target.is_dir():
             raise NotFound(f"The store holds no {prefix}.")
         return target
 
-    def _download_folder(self, prefix: str, target: Path) -> None:
+    def _download_folder(self, prefix: str, target: Path, go_on: Callable[[], None]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".download-"))
         try:
             for key in self.keys(prefix):
                 path = fresh / key.removeprefix(f"{prefix}/")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self.download(key, path)
+                self.download(key, path, go_on)
             with suppress(FileExistsError, OSError):  # another process was first
                 fresh.rename(target)
         finally:
