@@ -26,6 +26,7 @@ from trainyard.store.tables import Attempt, Garbage, Job
 
 _TICK_SECONDS = 0.02
 _SECONDS_A_FAULT = 6.0  # at most, on the mean
+_BETTER_SECONDS = 2.0  # at most, for a training to be there when a fault comes
 _STUCK_SECONDS = 60.0  # without anything new of any job, once the storm is over
 _JOBS_AT_ONCE = 4
 _BEATS_SECONDS = 10.0  # until every worker has told that it has nothing to do
@@ -120,6 +121,7 @@ def _rage(
                 result.violations.append(f"only {delivered.total()} faults came about in time")
                 return
             _keep_up(town, weather, fault.after_seconds)
+            _keep_up(town, weather, _BETTER_SECONDS, until=town.trainer_pids)
             hit = weather.deliver(fault)
             tell(f"{'' if hit else 'missed: '}{fault}")
             delivered[fault.kind] += hit
@@ -133,10 +135,12 @@ def _rage(
         weather.close()
 
 
-def _keep_up(town: Town, weather: Weather, seconds: float) -> None:
+def _keep_up(
+    town: Town, weather: Weather, seconds: float, until: Callable[[], object] = lambda: False
+) -> None:
     """Let time go by: what ended is started again, what was stopped goes on."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not until():
         weather.clear_up()
         town.keep_up()
         time.sleep(_TICK_SECONDS)
