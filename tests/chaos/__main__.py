@@ -60,8 +60,12 @@ def table(results: list[Result]) -> str:
     rows += [
         ("found nothing to hit", [r.num_missed for r in results]),
         ("jobs", [r.num_jobs for r in results]),
+        ("– of these cancelled by the customer", [r.num_cancelled for r in results]),
         ("attempts", [r.num_attempts for r in results]),
-        ("jobs ended once, equal to the uninterrupted run", [r.num_equal for r in results]),
+        (
+            "jobs ended once, equal to the uninterrupted run unless cancelled",
+            [r.num_equal for r in results],
+        ),
         ("requests that had to be repeated", [r.num_unanswered for r in results]),
         ("seconds of storm", [round(r.storm_seconds) for r in results]),
         ("seconds in all", [round(r.wall_seconds) for r in results]),

@@ -25,6 +25,7 @@ Json = dict[str, Any]
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _PAUSE_SECONDS = 0.2
 _REFUSED = {400, 401, 403, 404, 405, 409, 413, 415, 422}
+_CONFLICT = 409
 
 
 @dataclass
@@ -52,15 +53,30 @@ class Caller:
         Raises:
             AssertionError: the request is refused, or nobody answers to the very end.
         """
+        answer = self.answer(method, path, **options)
+        if answer.status_code in _REFUSED:
+            raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+    def ask(self, path: str) -> bool:
+        """Whether a job does what is asked; not where it has ended, or has done so already."""
+        answer = self.answer("POST", path)
+        assert answer.status_code in (202, _CONFLICT), f"{path}: {answer.text}"
+        return answer.status_code != _CONFLICT
+
+    def answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The first answer that is one.
+
+        Raises:
+            AssertionError: nobody answers to the very end.
+        """
         while not self._given_up.is_set():
             try:
                 answer = self.http.request(method, path, **options)
             except httpx.TransportError:
                 answer = None
-            if answer is not None and answer.status_code < 400:
-                return answer.json()
-            if answer is not None and answer.status_code in _REFUSED:
-                raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
+            if answer is not None and (answer.is_success or answer.status_code in _REFUSED):
+                return answer
             self.num_unanswered += 1
             time.sleep(_PAUSE_SECONDS)
         raise AssertionError(f"{method} {path}: given up")
@@ -72,7 +88,8 @@ class Caller:
 class Customer(threading.Thread):
     """Submits jobs of every kind, ``at_once`` unfinished ones at a time, until ``enough`` is told.
 
-    Some requests are sent twice. Some jobs' event streams are followed from beginning to end.
+    Some requests are sent twice. Some jobs' event streams are followed from beginning to end, some
+    jobs are paused and go on, and now and then one is cancelled.
     """
 
     def __init__(self, url: str, key: str, seed: int, *, at_once: int, at_least: int) -> None:
@@ -83,6 +100,8 @@ class Customer(threading.Thread):
         self._seed, self._at_once, self._at_least = seed, at_once, at_least
         self._enough = threading.Event()
         self.kind_of: dict[str, str] = {}  # of each job's id
+        self.cancelled: set[str] = set()  # those that were still to be cancelled
+        self.perhaps_cancelled: set[str] = set()  # or had ended, or the answer was lost
         self.datasets: list[str] = []
         self.stories: list[Story] = []
         self.complaints: list[str] = []
@@ -160,6 +179,21 @@ class Customer(threading.Thread):
             self._follow(made["id"])
         if self._rng.random() < 0.2:
             self._upload()
+        if self._rng.random() < 0.2:
+            self._pause(self._rng.choice(self.job_ids()))
+        if self._rng.random() < 0.1:
+            self._cancel(self._rng.choice(self.job_ids()))
+
+    def _pause(self, job_id: str) -> None:
+        """For a moment; a job that has ended is left as it is."""
+        self._api.ask(f"/v1/jobs/{job_id}/pause")
+        while self._api.call("GET", f"/v1/jobs/{job_id}")["status"] == "pausing":
+            time.sleep(_PAUSE_SECONDS)
+        self._api.ask(f"/v1/jobs/{job_id}/resume")
+
+    def _cancel(self, job_id: str) -> None:
+        is_asked = self._api.ask(f"/v1/jobs/{job_id}/cancel")
+        (self.cancelled if is_asked else self.perhaps_cancelled).add(job_id)
 
     def _follow(self, job_id: str) -> None:
         story = Story(job_id)

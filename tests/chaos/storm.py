@@ -20,7 +20,7 @@ from tests.chaos.outcomes import Outcome, outcome_of
 from tests.chaos.plan import DatabaseKind, faults
 from tests.chaos.town import Town, running_town
 from tests.chaos.workload import KINDS
-from trainyard.status import FINAL
+from trainyard.status import FINAL, JobStatus
 from trainyard.store.blobs import Blobs
 from trainyard.store.tables import Attempt, Garbage, Job
 
@@ -41,6 +41,7 @@ class Result:
     num_faults: dict[str, int] = field(default_factory=dict)
     num_missed: int = 0
     num_jobs: int = 0
+    num_cancelled: int = 0
     num_attempts: int = 0
     num_equal: int = 0
     num_unanswered: int = 0
@@ -187,8 +188,10 @@ def _violations(
             yield f"{part.name} did not end by itself"
     with town.database() as database, database.read() as session:
         for job_id, kind in customer.kind_of.items():
-            found = list(verdict.of_job(session, job_id, expected[kind]))
+            ways = verdict.endings(customer, job_id)
+            found = list(verdict.of_job(session, job_id, expected[kind], ways))
             result.num_equal += not found
+            result.num_cancelled += session.get_one(Job, job_id).status == JobStatus.CANCELLED
             yield from found
         for story in customer.stories:
             yield from verdict.of_story(session, story)

@@ -31,15 +31,18 @@ from trainyard.store.tables import (
 )
 
 
-def of_job(session: Session, job_id: str, expected: Outcome) -> Iterator[str]:
-    """It has succeeded, once, and is what the uninterrupted run was."""
+def of_job(
+    session: Session, job_id: str, expected: Outcome, endings: set[JobStatus]
+) -> Iterator[str]:
+    """It has ended once, in one of these ways; if it succeeded, as the uninterrupted run."""
     job = session.get_one(Job, job_id)
     where = f"{job_id} ({job.name})"
-    if job.status != JobStatus.SUCCEEDED:
+    if job.status not in endings:
         yield f"{where}: {job.status}, {job.reason}"
         return
-    for difference in expected.differences(outcome_of(session, job_id)):
-        yield f"{where}: {difference}"
+    if job.status == JobStatus.SUCCEEDED:
+        for difference in expected.differences(outcome_of(session, job_id)):
+            yield f"{where}: {difference}"
     for complaint in [*_of_attempts(session, job), *_of_events(session, job)]:
         yield f"{where}: {complaint}"
 
@@ -51,8 +54,10 @@ def _of_attempts(session: Session, job: Job) -> Iterator[str]:
     if numbers != list(range(1, job.attempt + 1)):
         yield f"attempts {numbers} of {job.attempt}"
     outcomes = [attempt.outcome for attempt in attempts]
-    if outcomes != ["queued"] * (len(outcomes) - 1) + ["succeeded"]:
+    if set(outcomes[:-1]) - {"queued", "paused"}:
         yield f"outcomes of attempts {outcomes}"
+    if job.status == JobStatus.SUCCEEDED and outcomes[-1:] != ["succeeded"]:
+        yield f"succeeded, but the outcomes of attempts are {outcomes}"
     if any(attempt.finished_at is None for attempt in attempts):
         yield "an attempt without an end"
     starts = [attempt.start_step for attempt in attempts]
@@ -72,12 +77,22 @@ def _of_events(session: Session, job: Job) -> Iterator[str]:
     for before, after in pairwise(told):
         if not may_become(before, after):
             yield f"from {before} to {after}"
-    begun = max(row.seq for row in rows if row.kind == "status" and row.data["status"] == "running")
+    running = [r.seq for r in rows if r.kind == "status" and r.data["status"] == "running"]
+    begun = max(running, default=1)
     last = [row.seq for row in rows if row.seq >= begun]
     if last != list(range(begun, job.last_seq + 1)):
         yield f"events missing after {begun}, where the last attempt began"
     if rows[0].seq != 1:
         yield f"the first event is {rows[0].seq}"
+
+
+def endings(customer: Customer, job_id: str) -> set[JobStatus]:
+    """How a job may have ended by what was asked for."""
+    if job_id in customer.cancelled:
+        return {JobStatus.CANCELLED}
+    if job_id in customer.perhaps_cancelled:
+        return {JobStatus.SUCCEEDED, JobStatus.CANCELLED}
+    return {JobStatus.SUCCEEDED}
 
 
 def of_story(session: Session, story: Story) -> Iterator[str]:
