@@ -85,3 +85,12 @@ def unprepared(error: Exception) -> Reason:
         f"The dataset or the checkpoint could not be read: {type(error).__name__}.",
         str(error)[:500],
     )
+
+
+def not_started(error: Exception) -> Reason:
+    """The reason of an attempt that got no process."""
+    return reason(
+        ReasonCode.INTERNAL,
+        f"The training process could not be started: {type(error).__name__}.",
+        "See the log of the worker.",
+    )

@@ -22,7 +22,7 @@ from worker.keeper import Keeper
 from worker.lines import LineReader
 from worker.messages import Message, receive, send
 from worker.patience import STOPPING_SECONDS, Patience, Refused
-from worker.preparing import MissingWeights, start_message, unprepared
+from worker.preparing import MissingWeights, not_started, start_message, unprepared
 from worker.reporting import Reporting
 from worker.requests import Requests
 from worker.settling import Settlement
@@ -85,7 +85,11 @@ class Supervisor:
             log.exception("%s could not be prepared", self._claim.id)
             return self._settlement.give_back(unprepared(error))
         self._context.waker.wake(self._claim.id)
-        self._child = Child("worker.trainer", name=self._claim.id)
+        try:
+            self._child = Child("worker.trainer", name=self._claim.id)
+        except (EOFError, OSError) as error:  # the fork server died just now: it comes back
+            log.exception("%s got no trainer", self._claim.id)
+            return self._settlement.give_back(not_started(error))
         self._context.activity.trainer_pid = self._child.pid
         try:
             send(self._child.connection, start)

@@ -125,6 +125,28 @@ def test_a_trainer_that_hangs_dies_with_its_worker(yard: Yard) -> None:
     wait_for(lambda: gone([trainer]), 60, "the trainer's end")
 
 
+def test_a_fork_server_that_is_killed_costs_one_attempt_and_no_waiting_for_the_lease(
+    yard: Yard,
+) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker(lease_seconds="600")
+    servers = [p.pid for p in worker.descendants() if "forkserver" in " ".join(p.cmdline())]
+    for pid in servers:
+        os.kill(pid, signal.SIGSTOP)
+    job_id = yard.submit(dataset_id)
+    yard.wait_for_status(job_id, "running")
+    for pid in servers:
+        os.kill(pid, signal.SIGKILL)
+    job = yard.wait_for_status(job_id, "succeeded")
+    assert (len(servers), worker.process.poll()) == (1, None)
+    if job.attempt == 1:  # killed before the worker had asked for a trainer
+        return
+    with yard.database.read() as session:
+        first = session.get_one(Attempt, (job_id, 1))
+    assert first.reason is not None
+    assert "EOFError" in first.reason["message"]
+
+
 def test_two_workers_share_the_jobs(yard: Yard) -> None:
     dataset_id = yard.ready_dataset()
     first, second = yard.start_worker(), yard.start_worker()
