@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
-from trainyard import cli_stories, cli_weights
+from trainyard import cli_line, cli_stories, cli_weights
 from trainyard.client import ApiError, Client
 from trainyard.console import JobId, err, login_file, open_client, out
 from trainyard.errors import TrainyardError
@@ -22,6 +22,8 @@ datasets = typer.Typer(no_args_is_help=True, help="Datasets of the service.")
 app.add_typer(datasets, name="datasets")
 app.add_typer(cli_weights.weights, name="weights")
 app.command("import")(cli_weights.import_model)
+app.command()(cli_line.queue)
+app.command()(cli_line.attempts)
 app.command()(cli_stories.logs)
 app.command()(cli_stories.replay)
 SpecFile = Annotated[Path, typer.Argument(help="A job spec, as JSON", exists=True, dir_okay=False)]
@@ -102,10 +104,14 @@ def submit(
     spec: SpecFile,
     dataset: DatasetName = None,
     watch: Annotated[bool, typer.Option(help="Stay until the job ends")] = False,
+    after: Annotated[
+        list[str] | None, typer.Option(help="Job that must succeed first; may be repeated")
+    ] = None,
 ) -> None:
     """Queue a job."""
+    written = _read_spec(spec, dataset)
     with open_client() as client:
-        job = client.submit(_read_spec(spec, dataset))
+        job = client.submit({**written, "after": after} if after else written)
         typer.echo(job["id"])
         if watch:
             _watch(client, job["id"])

@@ -285,6 +285,25 @@ def test_the_command_line_replays_a_job_and_says_that_it_is_identical(service, t
     assert "The result is identical" in done.stdout
 
 
+def test_the_command_line_shows_attempts_and_what_waits(service, trained, tmp_path):
+    shown = command(service, "attempts", trained["id"])
+    assert shown.returncode == 0, shown.stderr
+    assert "succeeded" in shown.stdout
+    assert trained["attempts"][0]["host"] in shown.stdout
+    spec_file = tmp_path / "spec.json"
+    spec = {key: trained[key] for key in ("model", "training", "dataset")}
+    spec_file.write_text(json.dumps({**spec, "name": "for later"}))
+    with service.client() as client:
+        first = client.submit({**spec, "training": {"epochs": 100_000}})["id"]
+        second = command(service, "submit", str(spec_file), "--after", first).stdout.strip()
+        line = command(service, "queue").stdout
+        client.call("POST", f"/v1/jobs/{first}/cancel")
+        assert second in line
+        assert f"{first} (" in line
+        ended = client.wait(second)
+    assert (ended["status"], ended["reason"]["code"]) == ("cancelled", "dependency_failed")
+
+
 def test_the_command_line_says_why_there_is_no_replay(service):
     done = command(service, "replay", "job_0")
     assert (done.returncode, done.stderr) == (1, "There is no job job_0.\n")

@@ -81,9 +81,11 @@ def test_a_paused_job_goes_on_from_its_last_step(shared: Yard) -> None:
     dataset_id = shared.ready_dataset()
     job_id = shared.submit_long(dataset_id)
     shared.wait_for_step(job_id, 5)
+    trainer = shared.trainer_pid(shared.workers[0])
     with shared.database.write() as session:
         jobs.request_pause(session, session.get_one(Job, job_id))
     shared.wait_for_status(job_id, "paused")
+    wait_for(lambda: gone([trainer]), 5, "the trainer's end, which frees the device")
     with shared.database.read() as session:
         step = list_checkpoints(session, job_id)[-1].step
     assert step >= 5

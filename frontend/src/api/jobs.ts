@@ -98,10 +98,10 @@ export function deleteJob(id: string): Promise<{ freed_bytes: number }> {
 
 /** What may be done to a job in each state; the API's own table decides in the end. */
 export const ALLOWED: Record<JobStatus, readonly (JobVerb | 'delete')[]> = {
-  queued: ['pause', 'cancel'],
+  queued: ['pause', 'cancel', 'delete'],
   running: ['pause', 'cancel'],
   pausing: ['cancel'],
-  paused: ['resume', 'cancel'],
+  paused: ['resume', 'cancel', 'delete'],
   cancelling: [],
   succeeded: ['delete'],
   failed: ['delete'],

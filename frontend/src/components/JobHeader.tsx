@@ -4,7 +4,8 @@ import { useNavigate } from '@tanstack/react-router'
 import { CircleAlert, Repeat2, WifiOff } from 'lucide-react'
 
 import type { JobStory } from '../api/eventStream'
-import type { JobDetail } from '../api/types'
+import { FINAL } from '../api/jobs'
+import type { JobDetail, JobStatus } from '../api/types'
 import { formatAge, formatDuration, formatMetric } from '../lib/format'
 import { Downloads } from './Downloads'
 import { JobActions } from './JobActions'
@@ -13,6 +14,7 @@ import { DatasetLink, Tags } from './JobList'
 import { JobProgress } from './JobProgress'
 import { LinkButton } from './LinkButton'
 import { PageHeader } from './PageHeader'
+import { JobLinks, QueueNotice } from './QueueNotice'
 import { STATUS } from './status'
 import { StatusBadge } from './StatusBadge'
 import { useNow } from './useNow'
@@ -50,6 +52,7 @@ export function JobHeader({ job: asked, story, connected }: JobHeaderProps) {
           The live connection is down. Trying again…
         </Alert>
       )}
+      <QueueNotice job={job} />
       <ReasonAlert job={job} />
       <Card>
         <Stack gap="lg">
@@ -73,8 +76,9 @@ function newest(job: JobDetail, story: JobStory): JobDetail {
   }
 }
 
+/** Why the job ended; the reason of an attempt after which it goes on stands with that attempt. */
 function ReasonAlert({ job }: { job: JobDetail }) {
-  if (!job.reason) return null
+  if (!job.reason || !(FINAL.has(job.status) || job.status === 'cancelling')) return null
   const failed = job.status === 'failed'
   return (
     <Alert
@@ -101,6 +105,8 @@ function ReasonAlert({ job }: { job: JobDetail }) {
   )
 }
 
+const WAITING: ReadonlySet<JobStatus> = new Set(['queued', 'paused'])
+
 function Figures({ job }: { job: JobDetail }) {
   const now = useNow(1000)
   const end = job.finished_at ? Date.parse(job.finished_at) : now
@@ -109,7 +115,7 @@ function Figures({ job }: { job: JobDetail }) {
     <Group gap="xl">
       {job.best && <Figure label={`Best ${job.best.metric}`} value={formatMetric(job.best.value)} />}
       {test !== undefined && <Figure label="test/accuracy" value={formatMetric(test)} />}
-      {job.started_at && (
+      {job.started_at && !WAITING.has(job.status) && (
         <Figure
           label={job.finished_at ? 'Took' : 'Running for'}
           value={formatDuration((end - Date.parse(job.started_at)) / 1000)}
@@ -117,6 +123,9 @@ function Figures({ job }: { job: JobDetail }) {
       )}
       <Figure label="Dataset" value={<DatasetLink job={job} />} />
       {job.attempt > 1 && <Figure label="Attempt" value={String(job.attempt)} />}
+      {job.after.length > 0 && job.status !== 'queued' && (
+        <Figure label="After" value={<JobLinks ids={job.after} />} />
+      )}
       <Figure label="Created" value={formatAge(job.created_at, now)} title={job.created_at} />
     </Group>
   )

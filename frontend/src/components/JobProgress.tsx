@@ -39,6 +39,7 @@ export function JobProgress({ status, progress, queue, detailed = false }: JobPr
 
 function left(status: JobStatus, progress: Progress, queue: Job['queue'], detailed: boolean) {
   if (status === 'queued') {
+    if (detailed) return 'Waiting'
     return queue ? `Place ${queue.position}: ${queue.waiting_for}` : 'Waiting for a worker'
   }
   if (!progress.epochs) return FINAL.has(status) ? '' : 'Starting'

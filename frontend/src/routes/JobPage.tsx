@@ -7,6 +7,7 @@ import { jobQuery } from '../api/jobs'
 import type { JobDetail } from '../api/types'
 import { useJobEvents } from '../api/useJobEvents'
 import { MetricCharts } from '../charts/MetricCharts'
+import { AttemptsTab } from '../components/AttemptsTab'
 import { JobHeader } from '../components/JobHeader'
 import { CheckpointsTab, LayersTab, ReportTab, TryTab } from '../components/JobTabs'
 import { LogView } from '../components/LogView'
@@ -23,7 +24,17 @@ export function JobPage() {
   return <Skeleton h={360} radius="lg" aria-label="Loading the job" />
 }
 
-const TABS = ['Curves', 'Log', 'Layers', 'Report', 'Checkpoints', 'Try a picture', 'Spec', 'Passport'] as const
+const TABS = [
+  'Curves',
+  'Log',
+  'Layers',
+  'Report',
+  'Checkpoints',
+  'Try a picture',
+  'Attempts',
+  'Spec',
+  'Passport',
+] as const
 type Tab = (typeof TABS)[number]
 
 function LiveJob({ job }: { job: JobDetail }) {
@@ -43,6 +54,7 @@ function LiveJob({ job }: { job: JobDetail }) {
     Report: () => <ReportTab job={job} />,
     Checkpoints: () => <CheckpointsTab job={job} />,
     'Try a picture': () => <TryTab job={job} />,
+    Attempts: () => <AttemptsTab job={job} />,
     Spec: () => <SpecView job={job} />,
     Passport: () => <PassportTab job={job} />,
   }
