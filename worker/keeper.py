@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from trainyard.crashpoints import reach
 from trainyard.status import JobStatus
 from trainyard.store import faults
 from trainyard.store.claims import read_request, renew_lease
@@ -80,6 +81,8 @@ class Keeper:
                 return read_request(session, self._lease)
         with self._context.database.write() as session:
             status = renew_lease(session, self._lease, self._context.settings.lease)
+            reach("renewal.written")
+        reach("renewal.committed")
         self._leased_at = began
         return status
 

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from trainyard.store import faults, garbage, workers
 from worker.context import WorkerContext
-from worker.work import Role, anything_waits, take_back_the_lost
+from worker.reaper import Reaper
+from worker.work import Role, anything_waits
 
 log = logging.getLogger(__name__)
 _BEAT_SECONDS = 1.0
@@ -51,11 +52,11 @@ class Pulse:
             thread.start()
 
     def _beat_until_ended(self) -> None:
-        swept = time.monotonic()
+        swept, reaper = time.monotonic(), Reaper(self._context)
         while not self._ended.wait(_BEAT_SECONDS):
             try:
                 self._beat()
-                take_back_the_lost(self._context)
+                reaper.look()
                 if time.monotonic() - swept > _SWEEP_SECONDS:
                     swept = time.monotonic()
                     garbage.collect(self._context.database, self._context.blobs)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from trainyard.crashpoints import reach
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.events import NewEvent, append_events, log_event, metrics_event
 from trainyard.store.logs import LINE_BYTES, keep_within
@@ -94,6 +95,7 @@ class Reporting:
             return
         began = time.monotonic()
         self._patience.write(self._write)
+        reach("flush.committed")
         self._batch += 1
         self._events, self._progress, self._passport = [], None, None
         self._flushed = time.monotonic()
@@ -115,6 +117,7 @@ class Reporting:
         if self._passport is not None:
             record_passport(session, self._claim.lease, self._claim.attempt, self._passport)
         self._bound_log(session)
+        reach("flush.written")
 
     def _bound_log(self, session: Session) -> None:
         """Now and then, since it looks at every line: first of all, then after each eighth."""

@@ -11,10 +11,11 @@ from collections import deque
 
 from sqlalchemy.orm import Session
 
+from trainyard.crashpoints import reach
 from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
 from trainyard.status import JobStatus
-from trainyard.store import artifacts, faults
+from trainyard.store import artifacts, faults, garbage
 from trainyard.store.blobs import StoredFile
 from trainyard.store.claims import ClaimedJob, finish_job, requeue_job
 from trainyard.store.lease import LeaseLost
@@ -87,11 +88,15 @@ class Settlement:
 
     def _requeue(self, session: Session, crash: Reason | None) -> JobStatus:
         retries = self._context.settings.retries
-        return requeue_job(session, self._claim.lease, crash=crash, retries=retries)
+        status = requeue_job(session, self._claim.lease, crash=crash, retries=retries)
+        reach("requeue.written")
+        return status
 
     def _ring(self, status: JobStatus) -> None:
+        reach("requeue.committed")
         if status is JobStatus.QUEUED:
             self._context.doorbell.send_train(self._claim.id)
+        reach("requeue.rung")
 
     def _store_model(self, outcome: Message) -> None:
         for format, data in zip(outcome.data["files"], outcome.blobs, strict=True):
@@ -100,14 +105,22 @@ class Settlement:
     def _store_file(self, name: str, data: bytes) -> None:
         key = artifacts.artifact_key(self._claim.id, self._claim.attempt, name)
         stored: StoredFile = self._patience.insist(lambda: self._context.blobs.put_bytes(key, data))
-        self._patience.write(
-            lambda session: artifacts.add_artifact(session, self._claim.lease, name, stored)
-        )
+        reach("model.stored")
+        try:
+            self._patience.write(
+                lambda session: artifacts.add_artifact(session, self._claim.lease, name, stored)
+            )
+        except LeaseLost:  # perhaps after what the attempt left was swept
+            with self._context.database.write() as session:
+                garbage.discard(session, key)
+            raise
+        reach("model.recorded")
 
     def _finish(self, status: JobStatus, why: Reason | None, outcome: Message) -> None:
         told = outcome.data
-        self._patience.write(
-            lambda session: finish_job(
+
+        def write(session: Session) -> None:
+            finish_job(
                 session,
                 self._claim.lease,
                 status,
@@ -117,4 +130,7 @@ class Settlement:
                 report=told["report"],
                 speed=told["speed"],
             )
-        )
+            reach("finish.written")
+
+        self._patience.write(write)
+        reach("finish.committed")

@@ -13,6 +13,7 @@ from collections import deque
 from multiprocessing.connection import wait
 from typing import Any
 
+from trainyard.crashpoints import reach
 from trainyard.store.checkpoints import put_checkpoint
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.lease import LeaseLost
@@ -85,16 +86,19 @@ class Supervisor:
             log.exception("%s could not be prepared", self._claim.id)
             return self._settlement.give_back(unprepared(error))
         self._context.waker.wake(self._claim.id)
+        reach("start.prepared")
         try:
             self._child = Child("worker.trainer", name=self._claim.id)
         except (EOFError, OSError) as error:  # the fork server died just now: it comes back
             log.exception("%s got no trainer", self._claim.id)
             return self._settlement.give_back(not_started(error))
+        reach("trainer.forked")
         self._context.activity.trainer_pid = self._child.pid
         try:
             send(self._child.connection, start)
         except OSError:
             log.warning("the trainer of %s died at its start", self._claim.id)
+        reach("start.sent")
         self._watch(self._child)
         self._child.process.join()
         self._reporting.flush()
@@ -184,6 +188,7 @@ class Supervisor:
                 pass
             case "outcome":
                 self._outcome = message
+                reach("outcome.received")
             case _:
                 raise AssertionError(f"a trainer does not send {message.type!r}")
 

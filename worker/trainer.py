@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from trainyard.crashpoints import Point, reach
 from trainyard.datasets.canonical import open_dataset
 from trainyard.datasets.manifest import Manifest
 from trainyard.errors import TrainyardError
@@ -61,6 +62,13 @@ class Signs:
         return self._stop.is_set()
 
 
+_POINTS: dict[str, Point] = {
+    "train": "step.told",
+    "val": "validation.told",
+    "test": "test.told",
+}
+
+
 class ConnectionReporter:
     """The engine's ``Reporter``: hands everything to the sending thread."""
 
@@ -74,6 +82,8 @@ class ConnectionReporter:
         data = {"step": step, "epoch": epoch, "values": values}
         data |= {"fingerprints": fingerprints} if fingerprints else {}
         self._sender.put(Message("metrics", data))
+        first = next(iter(values)).partition("/")[0]
+        reach(_POINTS.get(first, "step.told"))
 
     def progress(self, progress: Progress) -> None:
         self._sender.put(Message("progress", asdict(progress)))
@@ -90,6 +100,7 @@ class ConnectionReporter:
             "for_resume": file.for_resume,
         }
         self._sender.put(Message("checkpoint", data, (file.weights, file.state)))
+        reach("checkpoint.told")
 
 
 def main(connection: Connection[Any, Any]) -> None:
@@ -99,7 +110,9 @@ def main(connection: Connection[Any, Any]) -> None:
     stop = Signs(sender)
     threading.Thread(target=_obey, args=(connection, stop), name="obey", daemon=True).start()
     sender.start()
+    reach("trainer.begun")
     outcome = _train(start, ConnectionReporter(sender), stop)
+    reach("outcome.made")
     data = {
         "kind": outcome.kind,
         "summary": outcome.summary,
@@ -111,6 +124,7 @@ def main(connection: Connection[Any, Any]) -> None:
     files = {} if outcome.onnx is None else {"onnx": outcome.onnx, **outcome.exports}
     sender.put(Message("outcome", data | {"files": list(files)}, tuple(files.values())))
     sender.finish()
+    reach("outcome.sent")
 
 
 def _obey(connection: Connection[Any, Any], stop: Signs) -> None:
@@ -165,6 +179,7 @@ def _failed(code: ReasonCode, message: str, hint: str) -> Outcome:
 def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome:
     spec = parse_job(start.data["spec"])
     dataset = open_dataset(Path(start.data["folder"]))
+    reach("dataset.opened")
     manifest: Manifest = dataset.manifest
     graph = resolve(
         spec.model,
@@ -173,6 +188,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
         task=manifest.task,
         takes=spec.training.loss.takes,
     )
+    reach("network.resolved")
     blobs = start.blobs
     weights_and_state = (blobs[0], blobs[1]) if len(blobs) == 2 else None
     if weights_and_state is not None:

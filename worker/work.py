@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from trainyard.status import JobStatus
+from trainyard.crashpoints import reach
 from trainyard.store import claims, datasets, faults
 from trainyard.store.tables import now
 from worker.context import WorkerContext
@@ -46,8 +46,11 @@ def _train_next(context: WorkerContext) -> bool:
     with context.database.write() as session:
         claims.give_back_forgotten(session, context.worker_id)
         claim = claims.claim_job(session, context.worker_id, context.host, context.settings.lease)
+        if claim is not None:
+            reach("claim.written")
     if claim is None:
         return False
+    reach("claim.committed")
     log.info("%s: attempt %d begins", claim.id, claim.attempt)
     run_job(context, claim, leased_at)
     return True
@@ -84,17 +87,6 @@ _EXPORT_IMPORTS = (
 TRAIN_ROLE = Role("train", train_all, ("worker.trainer", *_EXPORT_IMPORTS))
 INGEST_ROLE = Role("ingest", ingest_all, ("worker.scanner", "worker.trier"))
 ROLES = {role.queue: role for role in (TRAIN_ROLE, INGEST_ROLE)}
-
-
-def take_back_the_lost(context: WorkerContext) -> None:
-    """Queue again what silent workers held, and tell everybody."""
-    with context.database.write() as session:
-        taken = claims.expire_leases(session, context.settings.retries)
-    for job_id, status in taken.items():
-        log.warning("%s was lost with its worker: %s", job_id, status.value)
-        context.waker.wake(job_id)
-        if status is JobStatus.QUEUED:
-            context.doorbell.send_train(job_id)
 
 
 def anything_waits(context: WorkerContext, role: Role, for_at_least: timedelta) -> bool:

@@ -20,7 +20,7 @@ from tests.store.samples import (
     reload,
 )
 from tests.support.servers import opened
-from trainyard.retries import RetryPolicy
+from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import claims, events, jobs
 from trainyard.store.checkpoints import list_checkpoints, put_checkpoint
@@ -33,10 +33,10 @@ from trainyard.store.tables import Attempt, Job, now
 CRASH = reason(ReasonCode.INTERNAL, "killed")
 
 
-def expire(database: Database, job_id: str) -> None:
+def expire(database: Database, retries: RetryPolicy = DEFAULT_RETRIES) -> dict[str, JobStatus]:
+    """The reaper's work, for every lease that is held."""
     with database.write() as session:
-        past = now() - timedelta(seconds=1)
-        session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=past))
+        return claims.expire_leases(session, claims.held_leases(session), retries)
 
 
 def test_claim_sets_attempt_fence_and_lease(database: Database) -> None:
@@ -134,9 +134,7 @@ def test_many_processes_claim_each_job_once(database_url: str) -> None:
 def test_a_worker_with_an_old_fence_changes_nothing(database: Database) -> None:
     job = queued_job(database)
     old = claim(database, "w1")
-    expire(database, job.id)
-    with database.write() as session:
-        assert claims.expire_leases(session) == {job.id: JobStatus.QUEUED}
+    assert expire(database) == {job.id: JobStatus.QUEUED}
     due(database, job.id)
     claim(database, "w2")
     before = reload(database, job.id)
@@ -213,14 +211,38 @@ def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> No
         claims.finish_job(session, claimed.lease, JobStatus.SUCCEEDED)
 
 
-def test_renewing_keeps_the_job_from_the_reaper(database: Database) -> None:
+def test_what_a_worker_holds_without_knowing_is_queued_again_at_its_next_claim(
+    database: Database,
+) -> None:
+    mine, others = queued_job(database), queued_job(database)
+    assert {claim(database, "w1").id, claim(database, "w2").id} == {mine.id, others.id}
+    with database.write() as session:  # the answer to its claim was lost
+        claims.give_back_forgotten(session, "w1")
+    after = reload(database, mine.id)
+    assert (after.status, after.num_crashes) == ("queued", 0)
+    assert reload(database, others.id).status == "running"
+    assert claim(database, "w1").id == mine.id
+
+
+def test_a_job_that_was_queued_by_a_clock_an_hour_ahead_is_looked_after(
+    database: Database,
+) -> None:
     job = queued_job(database)
+    with database.write() as session:
+        ahead = now() + timedelta(hours=1)
+        session.execute(update(Job).where(Job.id == job.id).values(queued_at=ahead))
+        assert claims.waiting_jobs(session, now() - timedelta(seconds=2)) == [job.id]
+
+
+def test_renewing_keeps_the_job_from_the_reaper(database: Database) -> None:
+    queued_job(database)
     claimed = claim(database)
-    expire(database, job.id)
+    with database.read() as session:
+        seen = claims.held_leases(session)
     with database.write() as session:
         assert claims.renew_lease(session, claimed.lease, LEASE) is JobStatus.RUNNING
     with database.write() as session:
-        assert claims.expire_leases(session) == {}
+        assert claims.expire_leases(session, seen) == {}
 
 
 def due(database: Database, job_id: str) -> None:
@@ -234,9 +256,7 @@ def test_a_job_lost_too_often_in_a_row_has_failed(database: Database) -> None:
     policy = RetryPolicy(max_retries=2)
     for expected in (JobStatus.QUEUED, JobStatus.QUEUED, JobStatus.FAILED):
         claim(database)
-        expire(database, job.id)
-        with database.write() as session:
-            assert claims.expire_leases(session, policy) == {job.id: expected}
+        assert expire(database, policy) == {job.id: expected}
         due(database, job.id)
     after = reload(database, job.id)
     assert after.reason is not None
@@ -321,10 +341,8 @@ def test_a_lost_job_that_was_to_be_paused_or_cancelled_is(database: Database) ->
         claim(database)
         with database.write() as session:
             request(session, job)
-        expire(database, job.id)
         expected[job.id] = status
-    with database.write() as session:
-        assert claims.expire_leases(session) == expected
+    assert expire(database) == expected
 
 
 def test_the_end_of_a_job_to_be_cancelled_is_cancelled(database: Database) -> None:

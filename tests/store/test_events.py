@@ -9,6 +9,7 @@ from tests.store.samples import claim, queued_job, reload
 from trainyard.store import events
 from trainyard.store.claims import requeue_job
 from trainyard.store.database import Database
+from trainyard.store.logs import read_logs
 from trainyard.store.metrics import metric_series, thin
 
 
@@ -42,7 +43,7 @@ def test_a_batch_whose_answer_was_lost_is_not_told_twice(database: Database) -> 
             done = events.append_events(session, claimed.lease, 1, line, batch=batch)
         assert done is is_new
     with database.read() as session:
-        logs = [event.message for event in events.read_logs(session, job.id)]
+        logs = [event.message for event in read_logs(session, job.id)]
         assert logs == ["batch 1", "batch 2"]
         assert [e.seq for e in events.read_events(session, job.id)] == [1, 2, 3, 4]
     with database.write() as session:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from trainyard.errors import NotFound
 from trainyard.store.blobs import StoredFile
+from trainyard.store.garbage import discard
 from trainyard.store.lease import Lease, lock_leased
 from trainyard.store.tables import Artifact
 
 
 def artifact_key(job_id: str, attempt: int, name: str) -> str:
     """Where the store keeps an artifact; by attempt, so that attempts never write over another."""
-    return f"jobs/{job_id}/{attempt}/{name}"
+    return f"{_prefix(job_id, attempt)}/{name}"
+
+
+def _prefix(job_id: str, attempt: int) -> str:
+    return f"jobs/{job_id}/{attempt}"
 
 
 def add_artifact(session: Session, lease: Lease, name: str, file: StoredFile) -> None:
@@ -34,6 +39,13 @@ def add_artifact(session: Session, lease: Lease, name: str, file: StoredFile) ->
             sha256=file.sha256,
         )
     )
+
+
+def drop_artifacts(session: Session, job_id: str, attempt: int) -> None:
+    """Delete what an attempt made that did not succeed, recorded or not."""
+    made = delete(Artifact).where(Artifact.job_id == job_id)
+    session.execute(made, execution_options={"synchronize_session": False})
+    discard(session, _prefix(job_id, attempt))
 
 
 def get_artifact(session: Session, job_id: str, name: str) -> Artifact:

@@ -14,12 +14,13 @@ from typing import Literal
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from trainyard.crashpoints import reach
 from trainyard.errors import NotFound
 from trainyard.ids import new_id
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database
 from trainyard.store.garbage import discard
-from trainyard.store.lease import Lease, lock_leased
+from trainyard.store.lease import Lease, LeaseLost, lock_leased
 from trainyard.store.tables import Checkpoint, CheckpointChunk
 
 Part = Literal["weights", "state"]
@@ -79,15 +80,25 @@ def put_checkpoint(
         lock_leased(session, lease)
         drop_incomplete(session, lease.job_id)
         session.add(checkpoint)
-    for part, data in parts.items():
-        if blobs is not None:
-            blobs.put_bytes(f"{checkpoint.store_key}/{part}", data)
-        else:
-            _put_chunks(database, lease, checkpoint.id, part, data)
-    with database.write() as session:
-        lock_leased(session, lease)
-        _complete(session, checkpoint, is_best)
-        _prune(session, lease.job_id, keep_last, keep_best)
+    reach("checkpoint.begun")
+    try:
+        for part, data in parts.items():
+            if blobs is not None:
+                blobs.put_bytes(f"{checkpoint.store_key}/{part}", data)
+            else:
+                _put_chunks(database, lease, checkpoint.id, part, data)
+            reach("checkpoint.stored")
+        with database.write() as session:
+            lock_leased(session, lease)
+            _complete(session, checkpoint, is_best)
+            _prune(session, lease.job_id, keep_last, keep_best)
+            reach("checkpoint.written")
+    except LeaseLost:  # perhaps after what was begun was swept
+        if checkpoint.store_key is not None:
+            with database.write() as session:
+                discard(session, checkpoint.store_key)
+        raise
+    reach("checkpoint.committed")
     return checkpoint.id
 
 

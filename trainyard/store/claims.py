@@ -254,18 +254,38 @@ def give_back_forgotten(session: Session, worker_id: str) -> None:
         _give_back(session, job, None, DEFAULT_RETRIES)
 
 
-def expire_leases(session: Session, retries: RetryPolicy = DEFAULT_RETRIES) -> dict[str, JobStatus]:
-    """Take back every job whose worker went silent; returns what became of each.
+@dataclass(frozen=True)
+class HeldLease:
+    """A job on a worker, as somebody saw it; each renewal changes ``expires_at``."""
+
+    job_id: str
+    fence: int
+    expires_at: datetime | None
+
+
+def held_leases(session: Session) -> list[HeldLease]:
+    """Of every job that is on a worker."""
+    query = select(Job.id, Job.fence, Job.lease_expires_at).where(Job.status.in_(ON_A_WORKER))
+    return [HeldLease(*row) for row in session.execute(query.order_by(Job.id))]
+
+
+def expire_leases(
+    session: Session, silent: Sequence[HeldLease], retries: RetryPolicy = DEFAULT_RETRIES
+) -> dict[str, JobStatus]:
+    """Take back the jobs of these leases, but those renewed since; returns what became of each.
 
     Queued ones need ``send_train`` after the commit.
     """
-    expired = select(Job).where(Job.status.in_(ON_A_WORKER), Job.lease_expires_at < now())
-    jobs = session.scalars(expired.order_by(Job.id).with_for_update(skip_locked=True)).all()
+    ids = [lease.job_id for lease in silent]
+    on_a_worker = select(Job).where(Job.id.in_(ids), Job.status.in_(ON_A_WORKER))
+    found = session.scalars(on_a_worker.order_by(Job.id).with_for_update(skip_locked=True)).all()
+    jobs = [job for job in found if HeldLease(job.id, job.fence, job.lease_expires_at) in silent]
     return {job.id: _give_back(session, job, _LOST, retries) for job in jobs}
 
 
 def waiting_jobs(session: Session, older_than: datetime) -> Sequence[str]:
     """Ready jobs that are older than this, as their message may have been lost, and retries, for
     which nobody rings."""
-    unheard = or_(Job.not_before.is_not(None), Job.queued_at < older_than)
+    from_the_future = Job.queued_at > now() + timedelta(seconds=1)  # a clock's error
+    unheard = or_(Job.not_before.is_not(None), Job.queued_at < older_than, from_the_future)
     return session.scalars(select(Job.id).where(line.is_ready(), unheard).limit(100)).all()

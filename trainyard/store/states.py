@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from trainyard.errors import Conflict
 from trainyard.status import FINAL, ON_A_WORKER, JobStatus, ReasonCode, may_become
 from trainyard.store import dependencies
+from trainyard.store.artifacts import drop_artifacts
 from trainyard.store.checkpoints import drop_incomplete
 from trainyard.store.events import NewEvent, add_events
 from trainyard.store.logs import log_tail
@@ -112,6 +113,8 @@ def _text(moment: datetime) -> str:
 def _leave_worker(session: Session, job: Job, outcome: JobStatus, why: Reason | None) -> None:
     job.worker_id = job.lease_expires_at = None
     drop_incomplete(session, job.id)
+    if outcome is not JobStatus.SUCCEEDED:
+        drop_artifacts(session, job.id, job.attempt)
     attempt = session.get(Attempt, (job.id, job.attempt))
     assert attempt is not None, "a claim makes the attempt's row"
     attempt.outcome, attempt.reason, attempt.finished_at = outcome.value, why, now()
