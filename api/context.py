@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from api.cache import FileCache
 from api.figures import Figures
 from api.limits import RateLimit
 from api.models.process import ModelProcess
+from api.scratch import Scratch
 from trainyard.events import Listener, Waker
 from trainyard.settings import Settings
 from trainyard.store import garbage
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from trainyard.queue import Doorbell
 
 logger = logging.getLogger(__name__)
-_UPLOAD_ABANDONED_SECONDS = 24 * 3600.0
 
 
 class Context:
@@ -41,6 +40,7 @@ class Context:
         self.model_process = ModelProcess(settings.max_picture_pixels)
         self.waker = Waker(settings)
         self.listener = Listener(settings)
+        self._scratch = Scratch(settings.home / "tmp" / "api")
         self._doorbell: Doorbell | None = None
         self._making_doorbell = threading.Lock()
         self.model_files = FileCache(self.cache_folder / "models")
@@ -60,7 +60,7 @@ class Context:
     @property
     def upload_folder(self) -> Path:
         """Where request bodies lie while they come in."""
-        return self.settings.home / "tmp" / "api"
+        return self._scratch.folder
 
     @property
     def cache_folder(self) -> Path:
@@ -87,12 +87,9 @@ class Context:
             return jobs_by_status(session)
 
     def start(self) -> None:
-        """Clear what a crash left of uploads; what is a day old belongs to nobody any more."""
+        """Sweep what a crash left of uploads."""
         threading.Thread(target=lambda: self.doorbell, daemon=True).start()
-        self.upload_folder.mkdir(parents=True, exist_ok=True)
-        for left in self.upload_folder.iterdir():
-            if left.stat().st_mtime < time.time() - _UPLOAD_ABANDONED_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+        self._scratch.open()
 
     async def close(self) -> None:
         """End connections and processes."""
@@ -102,6 +99,7 @@ class Context:
             self._doorbell.close()
         self.waker.close()
         self.database.dispose()
+        self._scratch.close()
 
 
 def get_context(request: Request) -> Context:

@@ -12,11 +12,11 @@ from api.context import Context
 from api.idempotency import once
 from api.multipart import Form, UploadedFile
 from api.problems import mistakes_of
+from trainyard.crashpoints import reach
 from trainyard.datasets.manifest import DatasetOptions
 from trainyard.errors import BadRequest, InvalidInput, Mistake
-from trainyard.store import datasets, idempotency
+from trainyard.store import datasets, garbage, idempotency
 from trainyard.store.blobs import new_upload_key
-from trainyard.store.garbage import discard
 from trainyard.store.keys import Identity
 
 _FIELDS = ("file", "name", "options")
@@ -34,6 +34,7 @@ def take_in(
     """
     name, options = read_fields(form)
     (file,) = form.files
+    reach("upload.received")
     text = f"{name}\0{options.model_dump_json()}\0{file.sha256}".encode()
     request = idempotency.request_digest("POST", "/v1/datasets", text)
     key = _stored(context, caller, file, options)
@@ -51,6 +52,8 @@ def take_in(
             size_bytes=file.size_bytes,
             options=options,
         )
+        if is_new:
+            garbage.keep(session, key)
         return dataset.id
 
     try:
@@ -61,6 +64,7 @@ def take_in(
     finally:
         if not is_new:
             _drop(context, key)
+    reach("dataset.committed")
     if is_new:
         context.doorbell.send_ingest(dataset_id)
     return dataset_id, is_new
@@ -115,11 +119,13 @@ def _stored(context: Context, caller: Identity, file: UploadedFile, options: Dat
     with context.database.read() as session:
         known = datasets.find_upload(session, caller.owner_id, file.sha256, options)
     if known is None:
+        garbage.announce(context.database, key)
         context.blobs.put_file(key, file.path)
+        reach("upload.stored")
     return key
 
 
 def _drop(context: Context, key: str) -> None:
     with context.database.write() as session:
-        discard(session, key)
+        garbage.discard(session, key)
     context.collect_garbage()

@@ -19,6 +19,7 @@ from api.specs.guarding import facts_of, held_against, named_dataset, read_spec,
 from api.specs.schemas import JobRequest
 from api.specs.trying import has_definitions, tried
 from trainyard import jsonable
+from trainyard.crashpoints import reach
 from trainyard.spec.job import JobSpec, parse_job
 from trainyard.status import JobStatus
 from trainyard.store import idempotency, jobs, listing
@@ -54,6 +55,7 @@ def create_job(
             return _make_job(session, context, caller, spec, body.root)
 
         job_id, is_new = once(context.database, caller.owner_id, idempotency_key, request, make)
+        reach("job.committed")
         if is_new:
             context.doorbell.send_train(job_id)
     response.headers["Location"] = f"/v1/jobs/{job_id}"

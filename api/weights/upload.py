@@ -11,8 +11,7 @@ from api.context import Context
 from api.idempotency import once, recall
 from api.multipart import Form, UploadedFile
 from trainyard.errors import InvalidInput, Mistake
-from trainyard.store import idempotency, weights
-from trainyard.store.garbage import discard
+from trainyard.store import garbage, idempotency, weights
 from trainyard.store.keys import Identity
 
 _FIELDS = ("file", "name")
@@ -54,9 +53,12 @@ def keep(
     """
     tensors = _shapes(path)
     weights_id = weights.new_weights_id()
-    stored = context.blobs.put_file(weights.weights_key(weights_id), path)
+    key = weights.weights_key(weights_id)
+    garbage.announce(context.database, key)
+    stored = context.blobs.put_file(key, path)
 
     def make(session: Session) -> str:
+        garbage.keep(session, key)
         weights.add_weights(
             session,
             caller.owner_id,
@@ -68,14 +70,12 @@ def keep(
         )
         return weights_id
 
-    made = None
-    try:
-        made, _ = once(context.database, caller.owner_id, *once_only, make)
-    finally:
-        if made != weights_id:  # another request was first, or none could be made
-            with context.database.write() as session:
-                discard(session, stored.key)
-            context.collect_garbage()
+    # After an error it stays announced as garbage: the row may stand though the answer was lost.
+    made, _ = once(context.database, caller.owner_id, *once_only, make)
+    if made != weights_id:  # another request was first
+        with context.database.write() as session:
+            garbage.discard(session, key)
+        context.collect_garbage()
     return made
 
 

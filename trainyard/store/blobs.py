@@ -7,6 +7,7 @@ each thing means stands in the tables.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import shutil
 import tempfile
@@ -196,10 +197,18 @@ class Blobs:
         with suppress(NotFound):
             if self.folder is None or (self.folder / prefix).is_file():
                 found.append((prefix, self.size(prefix)))
+        if self.folder is not None:
+            self._delete_half_written(prefix)
         for key, _ in found:
             with suppress(NotFoundError, FileNotFoundError):
                 obstore.delete(self._store, key)
         return sum(size for _, size in found)
+
+    def _delete_half_written(self, key: str) -> None:
+        """What a writer left that was killed; the store hides it, as ``key#1``."""
+        assert self.folder is not None
+        for left in (self.folder / key).parent.glob(f"{glob.escape(Path(key).name)}#*"):
+            left.unlink(missing_ok=True)
 
     def _objects(self, prefix: str) -> list[tuple[str, int]]:
         return [

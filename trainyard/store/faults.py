@@ -59,7 +59,7 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(cause, OSError):
         return cause.errno in _FULL
     # The store is written in Rust: of the system's error only the text is left.
-    return isinstance(cause, StoreError) and "(os error 28)" in str(cause)
+    return isinstance(cause, StoreError) and any(f"(os error {n})" in str(cause) for n in _FULL)
 
 
 def told(error: BaseException) -> str:

@@ -6,23 +6,42 @@ store that does not answer leaves files behind for good: whoever calls ``collect
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from datetime import timedelta
+
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database
-from trainyard.store.tables import Garbage
+from trainyard.store.tables import Garbage, now
+
+_WRITING_TAKES = timedelta(hours=12)
 
 
 def discard(session: Session, prefix: str) -> None:
     """Mark everything under the prefix (or the one object of that key) for deletion."""
-    session.merge(Garbage(prefix=prefix))
+    session.merge(Garbage(prefix=prefix, not_before=None))
+
+
+def announce(database: Database, prefix: str) -> None:
+    """Before something is written whose row comes after: without ``keep`` it is garbage later."""
+    with database.write() as session:
+        session.merge(Garbage(prefix=prefix, not_before=now() + _WRITING_TAKES))
+
+
+def keep(session: Session, prefix: str) -> None:
+    """In the transaction that writes the row of what was announced."""
+    session.execute(
+        delete(Garbage).where(Garbage.prefix == prefix),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def collect(database: Database, blobs: Blobs) -> int:
     """Delete what is marked; returns the bytes that became free."""
     with database.read() as session:
-        prefixes = session.scalars(select(Garbage.prefix)).all()
+        due = or_(Garbage.not_before.is_(None), Garbage.not_before <= now())
+        prefixes = session.scalars(select(Garbage.prefix).where(due)).all()
     freed = 0
     for prefix in prefixes:
         freed += blobs.delete_prefix(prefix)

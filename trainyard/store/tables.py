@@ -322,11 +322,15 @@ class Worker(Base):
 
 
 class Garbage(Base):
-    """What is to be deleted from the object store; written with the deletion of its rows."""
+    """What is to be deleted from the object store; written with the deletion of its rows.
+
+    ``not_before``: of what is only about to be written, and whose row takes this one away.
+    """
 
     __tablename__ = "garbage"
 
     prefix: Mapped[str] = mapped_column(Text, primary_key=True)
+    not_before: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
