@@ -17,12 +17,13 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard.datasets.manifest import Manifest, Problem
-from trainyard.store import garbage
+from trainyard.store import faults, garbage
 from trainyard.store.datasets import (
     MAX_INGEST_ATTEMPTS,
     ClaimedDataset,
     finish_ingest,
     ingested_prefix,
+    note_problem,
     release_ingest,
     renew_ingest,
 )
@@ -35,6 +36,10 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 
 
+class _Postponed(Exception):
+    """The scan met a full or broken disk."""
+
+
 def run_ingest(context: WorkerContext, claim: ClaimedDataset) -> None:
     """Ingest a claimed dataset: ready, rejected, or given back. Leaves nothing behind."""
     try:
@@ -42,6 +47,12 @@ def run_ingest(context: WorkerContext, claim: ClaimedDataset) -> None:
             _ingest(context, claim, scratch)
     except LeaseLost:
         log.warning("%s was deleted, or belongs to somebody else by now", claim.id)
+    except _Postponed as fault:
+        _postpone(context, claim, str(fault))
+    except Exception as error:
+        if not faults.is_fault(error):
+            raise
+        _postpone(context, claim, faults.told(error))
     garbage.collect(context.database, context.blobs)
 
 
@@ -75,6 +86,8 @@ def _ingest(context: WorkerContext, claim: ClaimedDataset, scratch: Path) -> Non
         context.activity.trainer_pid = None
     if result is not None and result.type == "ready":
         return _keep(context, claim, Manifest.model_validate(result.data), target)
+    if result is not None and result.type == "fault":
+        raise _Postponed(result.data["message"])
     if result is not None:
         return _reject(context, claim, result.data["problems"])
     if context.stopping.is_set():
@@ -174,6 +187,19 @@ def _keep(context: WorkerContext, claim: ClaimedDataset, manifest: Manifest, fol
         with context.database.write() as session:
             garbage.discard(session, prefix)
         raise
+
+
+def _postpone(context: WorkerContext, claim: ClaimedDataset, what: str) -> None:
+    """Tell what the ingest waits for; it is begun again once the claim has run out."""
+    log.warning("%s has to wait: %s", claim.id, what)
+    problem = Problem(severity="warning", message=f"{what} The ingest is tried again.")
+    try:
+        with context.database.write() as session:
+            note_problem(session, claim, problem)
+    except LeaseLost:
+        log.info("%s was deleted", claim.id)
+    except SQLAlchemyError as error:
+        log.warning("the database does not answer: %s", error)
 
 
 def _reject(context: WorkerContext, claim: ClaimedDataset, problems: list[Any]) -> None:

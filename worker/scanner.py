@@ -2,7 +2,7 @@
 
 Whatever a hostile file does to the decoders, it does it to this process, not to the worker.
 Message to it: ``start`` (source, file_name, options, target, limits). From it: ``ready`` with the
-manifest, or ``rejected`` with the problems.
+manifest, ``rejected`` with the problems, or ``fault`` where a disk is full or broken.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from trainyard.datasets import DatasetOptions, IngestLimits, RejectedDataset, ingest
 from trainyard.datasets.manifest import Problem
 from trainyard.plugins import load_plugins
+from trainyard.store.faults import is_store_fault, told
 from worker.messages import Message, receive, send
 
 load_plugins()  # here, so that the fork server has done it for every scanner
@@ -54,13 +55,21 @@ def _scan(data: dict[str, Any]) -> Message:
         )
     except RejectedDataset as rejected:
         return _rejected(rejected.problems)
+    except OSError as error:
+        if is_store_fault(error):  # says nothing about the upload
+            return Message("fault", {"message": told(error)})
+        return _broken_off(error)
     except MemoryError:
         limit = _MAX_DATA_BYTES // 1024**2
         return _rejected([_error(f"The scan needs more than the {limit} MiB it may use.")])
     except Exception as error:  # noqa: BLE001  the edge of the task
-        traceback.print_exc()
-        return _rejected([_error(f"The scan ended with an error: {type(error).__name__}.")])
+        return _broken_off(error)
     return Message("ready", manifest.model_dump(mode="json"))
+
+
+def _broken_off(error: Exception) -> Message:
+    traceback.print_exception(error)
+    return _rejected([_error(f"The scan ended with an error: {type(error).__name__}.")])
 
 
 def _error(message: str) -> Problem:

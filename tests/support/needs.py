@@ -1,4 +1,4 @@
-"""What the tests need of the machine beyond Python packages: a Chromium.
+"""What the tests need of the machine beyond Python packages: a Chromium, and libfaketime.
 
 ``make test`` calls this first. What is missing is installed where that works without root;
 otherwise it says what to install, and no test is skipped in silence.
@@ -26,8 +26,15 @@ def chromium_path() -> str | None:
     return own if Path(own).exists() else None
 
 
+def faketime_library() -> Path | None:
+    """What gives a process another clock, if the machine has it."""
+    return next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
+
+
 def main() -> None:
-    """Makes sure of a Chromium, or exits with what to install."""
+    """Makes sure of both, or exits with what to install."""
+    if faketime_library() is None:
+        sys.exit("The tests of clocks need libfaketime. On Debian: apt-get install faketime")
     if chromium_path() is not None:
         return
     print("No Chromium on the PATH: downloading Playwright's own")

@@ -243,6 +243,15 @@ def finish_ingest(
         discard(session, ingested_prefix(replace(claim, attempt=attempt)))
 
 
+def note_problem(session: Session, claim: ClaimedDataset, problem: Problem) -> None:
+    """What keeps an ingest from going on, told until it has ended.
+
+    Raises:
+        LeaseLost: the claim is not current.
+    """
+    _update_claimed(session, claim, problems=[problem.model_dump(mode="json")])
+
+
 def release_ingest(session: Session, claim: ClaimedDataset) -> None:
     """Give the dataset back to be ingested by another worker, without counting the attempt."""
     _update_claimed(session, claim, worker_id=None, lease_expires_at=None)

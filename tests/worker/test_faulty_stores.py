@@ -1,0 +1,74 @@
+"""Disks that are full and stores that refuse: what waits, and what is told."""
+
+from __future__ import annotations
+
+import resource
+
+import psutil
+
+from tests.support.servers import wait_for
+from tests.worker.harness import WorkerProcess, Yard, squares_npz
+
+_FULL_BEYOND_BYTES = 200_000
+
+
+def fork_server(worker: WorkerProcess) -> psutil.Process:
+    """The parent of the worker's children; they inherit its limits."""
+
+    def look() -> psutil.Process | None:
+        found = [p for p in worker.descendants() if "forkserver" in " ".join(p.cmdline())]
+        return found[0] if found else None
+
+    return wait_for(look, 30, "the fork server")
+
+
+def test_an_ingest_waits_for_space_and_says_so(yard: Yard) -> None:
+    worker = yard.start_worker("ingest")
+    server = fork_server(worker)
+    _, hard = server.rlimit(resource.RLIMIT_FSIZE)
+    server.rlimit(resource.RLIMIT_FSIZE, (_FULL_BEYOND_BYTES, hard))  # as a disk that is full
+    dataset_id = yard.upload(squares_npz(10_000))
+    assert yard.doorbell.send_ingest(dataset_id)
+    wait_for(lambda: yard.dataset(dataset_id).problems, 60, "what the ingest waits for")
+    waiting = yard.dataset(dataset_id)
+    assert waiting.status == "ingesting"
+    assert waiting.problems == [
+        {
+            "severity": "warning",
+            "file": None,
+            "message": "The store has no space left on its disk. The ingest is tried again.",
+        }
+    ]
+    server.rlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert yard.wait_for_ingest(dataset_id).status == "ready"
+    assert not list((yard.settings.home / "scratch").glob("*"))
+
+
+def refuse_jobs_files(yard: Yard) -> None:
+    """From now on the store cannot take what jobs make."""
+    assert yard.blobs.folder is not None
+    (yard.blobs.folder / "jobs").write_text("a file where a folder should be")
+
+
+def test_a_store_that_refuses_for_a_while_holds_the_training_back_and_no_more(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    yard.start_worker(lease_seconds="20", checkpoint_store="store")
+    refuse_jobs_files(yard)
+    job_id = yard.submit(dataset_id)
+    worker = yard.workers[0]
+    wait_for(lambda: "has to wait" in worker.output.read_text(), 60, "the worker to be refused")
+    assert yard.job(job_id).status == "running"
+    assert yard.blobs.folder is not None
+    (yard.blobs.folder / "jobs").unlink()
+    job = yard.wait_for_status(job_id, "succeeded", "failed", seconds=60)
+    assert (job.status, job.attempt) == ("succeeded", 1)
+
+
+def test_a_store_that_refuses_for_good_ends_the_job_with_that_reason(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    yard.start_worker(lease_seconds="1.5", checkpoint_store="store", max_retries="1")
+    refuse_jobs_files(yard)
+    job = yard.wait_for_status(yard.submit(dataset_id), "failed", seconds=90)
+    assert job.reason is not None
+    assert job.reason["code"] == "internal"
+    assert job.reason["message"].startswith("The store does not answer")
