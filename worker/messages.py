@@ -35,7 +35,8 @@ def send(connection: Connection[Any, Any], message: Message) -> None:
         OSError: the other side is gone.
     """
     header = {"type": message.type, "data": message.data, "num_blobs": len(message.blobs)}
-    connection.send_bytes(jsonable.dumps(header).encode())
+    # Replacing: a file's name that is no UTF-8 may stand in a log line.
+    connection.send_bytes(jsonable.dumps(header).encode(errors="replace"))
     for blob in message.blobs:
         connection.send_bytes(blob)
 
