@@ -181,7 +181,7 @@ class Weather:
         postgres = self._town.postgres
         assert postgres is not None
         return self._freeze(
-            fault, [*_pids(postgres), *(child.pid for child in postgres.children())]
+            fault, [*_pids(postgres), *(child[0] for child in postgres.descendants())]
         )
 
 

@@ -60,12 +60,13 @@ class Part:
         elif time.monotonic() >= self.starts_at:
             self.start()
 
-    def children(self) -> list[psutil.Process]:
-        """What runs below it, and its own children first."""
+    def descendants(self) -> list[tuple[int, int, str]]:
+        """What runs below it: process id, that of the parent, command line."""
         try:
-            return psutil.Process(self.pid).children(recursive=True) if self.pid else []
+            found = psutil.Process(self.pid).children(recursive=True) if self.pid else []
         except psutil.NoSuchProcess:
             return []
+        return described(found)
 
     def stop(self, seconds: float = 30.0) -> bool:
         """End it gently; whether it did so in time. It is gone afterwards in any case."""
@@ -101,6 +102,15 @@ def _dying_with_us(user: str | None) -> list[str]:
         assert user is None, "another user needs setpriv (Debian: util-linux)"
         return []
     return [setpriv, *as_user, "--pdeathsig", "KILL"]
+
+
+def described(processes: list[psutil.Process]) -> list[tuple[int, int, str]]:
+    """Process id, that of the parent and command line, of those that still run."""
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a zombie is one too
+            found.append((process.pid, process.ppid(), " ".join(process.cmdline())))
+    return found
 
 
 def marked(marker: str) -> list[psutil.Process]:

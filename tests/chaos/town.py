@@ -22,7 +22,7 @@ import httpx
 import psutil
 import psycopg
 
-from tests.chaos.parts import MARKER, Part, marked
+from tests.chaos.parts import MARKER, Part, described, marked
 from tests.chaos.plan import LEASE_SECONDS, DatabaseKind
 from tests.support.servers import opened, valkey_binary, wait_for
 from tests.support.service import free_port
@@ -32,6 +32,7 @@ from trainyard.store import keys
 from trainyard.store.database import Database, migrate
 
 START_SECONDS = 60.0
+_FORK = "multiprocessing.forkserver"
 TRAINERS = ("trainer-1", "trainer-2")
 
 
@@ -174,17 +175,19 @@ class Town:
         deadline = time.monotonic() + seconds
         while (left := marked(self.marker)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
+        return [f"{pid} {words}" for pid, _, words in described(left)]
 
 
 def fork_server(part: Part) -> list[int]:
-    """The worker's fork server, if it has one: the child that ends with its own children."""
-    own = [child for child in part.children() if child.ppid() == part.pid]
-    return [child.pid for child in own if "forkserver" in " ".join(child.cmdline())]
+    """The worker's fork server, if it has one."""
+    return [
+        pid for pid, parent, words in part.descendants() if parent == part.pid and _FORK in words
+    ]
 
 
 def grandchildren(part: Part) -> list[int]:
-    return [child.pid for child in part.children() if child.ppid() != part.pid]
+    """What the worker's fork server has forked."""
+    return [pid for pid, parent, _ in part.descendants() if parent != part.pid]
 
 
 def _broker_words(home: Path, sockets: Path) -> list[str]:
