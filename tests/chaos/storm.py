@@ -172,7 +172,8 @@ def _what_goes_on(town: Town) -> tuple[int, str] | None:
         num_events = session.scalar(select(func.sum(Job.last_seq))) or 0
         statuses = Counter(session.scalars(select(Job.status)))
         left = [f"{n} {status}" for status, n in statuses.items() if status not in FINAL]
-        left += [f"garbage {prefix}" for prefix in session.scalars(select(Garbage.prefix))]
+        marked = session.scalars(select(Garbage.prefix).where(Garbage.not_before.is_(None)))
+        left += [f"garbage {prefix}" for prefix in marked]
         return num_events, ", ".join(sorted(left))
     return None
 

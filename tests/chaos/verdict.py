@@ -124,7 +124,8 @@ def of_rows(session: Session, customer: Customer) -> Iterator[str]:
     lost = select(CheckpointChunk.checkpoint_id).where(CheckpointChunk.checkpoint_id.not_in(whole))
     if number := count(lost):
         yield f"{number} chunks of no checkpoint"
-    if prefixes := session.scalars(select(Garbage.prefix)).all():
+    marked = select(Garbage.prefix).where(Garbage.not_before.is_(None))
+    if prefixes := session.scalars(marked).all():
         yield f"garbage is left: {prefixes[:5]}"
     unfinished = select(Dataset.id, Dataset.status).where(Dataset.status != "ready")
     if rows := session.execute(unfinished).all():
@@ -146,7 +147,9 @@ def of_bytes(session: Session, blobs: Blobs) -> Iterator[str]:
 
 
 def of_files(session: Session, town: Town) -> Iterator[str]:
-    """Every file of the home belongs to a row."""
+    """Every file of the home belongs to a row; be it one that announced it before it was written,
+    and by which it will be deleted.
+    """
     store = town.home / "store"
     wanted = {store / artifact.store_key for artifact in session.scalars(select(Artifact))}
     for checkpoint in session.scalars(select(Checkpoint)):
@@ -155,10 +158,12 @@ def of_files(session: Session, town: Town) -> Iterator[str]:
     folders = [store / "datasets" / name for name in session.scalars(select(Dataset.id))]
     ours = [town.home / "logs", town.home / "broker", *folders]
     database = {town.home / f"trainyard.db{suffix}" for suffix in ("", "-wal", "-shm")}
+    ours += [store / prefix for prefix in session.scalars(select(Garbage.prefix))]
     for path in sorted(town.home.rglob("*")):
         if path.is_dir() or path in wanted | database:
             continue
-        if not any(folder in path.parents for folder in ours):
+        whole = path.with_name(path.name.partition("#")[0])  # «key#1» is half written
+        if not any(folder in (whole, *path.parents) for folder in ours):
             yield f"left behind: {path.relative_to(town.home)}"
     yield from (f"missing: {path}" for path in wanted if not path.exists())
 
