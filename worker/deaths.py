@@ -55,14 +55,23 @@ def _cgroup_files() -> Iterator[Path]:
         yield folder / name
 
 
-def explain(exit_code: int | None, last_lines: deque[str], oom_kills: int) -> Death:
-    """The reason for a trainer's death; ``oom_kills`` counts those while it ran."""
+def explain(
+    exit_code: int | None,
+    last_lines: deque[str],
+    oom_kills: int,
+    estimate_bytes: int | None = None,
+) -> Death:
+    """The reason for a trainer's death; ``oom_kills`` counts those while it ran.
+
+    ``estimate_bytes`` is what the training was reckoned to take.
+    """
     tail = " ".join(last_lines)[-1500:]
     if exit_code == -signal.SIGKILL and oom_kills > 0:
         return Death(
             reason(
                 ReasonCode.OUT_OF_MEMORY,
-                "The kernel killed the training because the machine ran out of memory.",
+                "The kernel killed the training because the machine ran out of memory."
+                + _estimated(estimate_bytes),
                 "A smaller batch_size, a smaller model or a worker with more memory helps.",
             ),
             retry=False,
@@ -74,3 +83,7 @@ def explain(exit_code: int | None, last_lines: deque[str], oom_kills: int) -> De
         return Death(reason(ReasonCode.INTERNAL, message, hint), retry=True)
     message = f"The training process ended without a result (exit code {exit_code})."
     return Death(reason(ReasonCode.INTERNAL, message, tail), retry=False)
+
+
+def _estimated(num_bytes: int | None) -> str:
+    return "" if num_bytes is None else f" Estimated were {num_bytes / 1024**2:,.0f} MiB."

@@ -38,6 +38,7 @@ class Settlement:
         self._context, self._claim = context, claim
         self._patience, self._reporting = patience, reporting
         self._oom_kills = count_oom_kills()
+        self.estimate_bytes: int | None = None  # of memory, as the trainer reckons
 
     def settle(self, outcome: Message) -> None:
         """What the trainer says of its end becomes the job's."""
@@ -54,7 +55,8 @@ class Settlement:
 
     def settle_death(self, exit_code: int | None, last_lines: deque[str]) -> None:
         """The trainer is gone and has said nothing."""
-        death = explain(exit_code, last_lines, count_oom_kills() - self._oom_kills)
+        oom_kills = count_oom_kills() - self._oom_kills
+        death = explain(exit_code, last_lines, oom_kills, self.estimate_bytes)
         self._reporting.log("error", death.reason["message"])
         self._reporting.flush()
         if death.retry:

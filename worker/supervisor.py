@@ -184,6 +184,8 @@ class Supervisor:
                 self._reporting.log(message.data["level"], message.data["message"])
             case "checkpoint":
                 self._store_checkpoint(message)
+            case "estimate":
+                self._settlement.estimate_bytes = sum(message.data.values())
             case "alive":
                 pass
             case "outcome":

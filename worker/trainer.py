@@ -2,8 +2,9 @@
 
 It knows neither database nor queue: everything goes to the supervisor over one connection.
 Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
-resume from, or weights alone to begin with) and ``stop``. From it: ``passport``, ``metrics``,
-``progress``, ``log``, ``checkpoint``, ``alive`` and, last, ``outcome``, with the model's files.
+resume from, or weights alone to begin with) and ``stop``. From it: ``passport``, ``estimate``,
+``metrics``, ``progress``, ``log``, ``checkpoint``, ``alive`` and, last, ``outcome``, with the
+model's files.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from trainyard.status import ReasonCode
 from worker import surroundings
 from worker.messages import Message, Sender, receive
 from worker.training.checkpoint import take_over_threads
+from worker.training.device import choose_device
+from worker.training.endings import estimated
 from worker.training.loop import train
 from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, Split
 
@@ -77,6 +80,9 @@ class ConnectionReporter:
 
     def passport(self, passport: dict[str, Any]) -> None:
         self._sender.put(Message("passport", passport))
+
+    def estimate(self, memory: dict[str, Any]) -> None:
+        self._sender.put(Message("estimate", memory))
 
     def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
         data = {"step": step, "epoch": epoch, "values": values}
@@ -189,6 +195,9 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
         takes=spec.training.loss.takes,
     )
     reach("network.resolved")
+    num_train = len(dataset.splits["train"][0])
+    chosen = choose_device(start.data["device"])
+    reporter.estimate({**estimated(spec.training, graph, num_train, chosen)})
     blobs = start.blobs
     weights_and_state = (blobs[0], blobs[1]) if len(blobs) == 2 else None
     if weights_and_state is not None:

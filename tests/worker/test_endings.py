@@ -190,6 +190,7 @@ def test_a_trainer_that_the_kernel_kills_for_memory_is_told_as_such(
     assert job.reason is not None
     assert job.reason["code"] == "out_of_memory"
     assert "The kernel killed the training" in job.reason["message"]
+    assert "Estimated were" in job.reason["message"]
     assert job.attempt == 1
     assert worker.process.poll() is None
     cgroup.leave_room(4 * 1024**3)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trainyard.spec.memory import memory_of
+from trainyard.spec.memory import MemoryBytes, memory_of
 from trainyard.spec.training import Precision, TrainingSpec
 from worker.training import device as devices
 from worker.training.initial import Fit
@@ -62,8 +62,7 @@ def out_of_memory(
 ) -> Outcome:
     """An allocation failed: torch's own figures, what was reckoned with, and what is free now."""
     figures = str(error).partition("\n")[0] or "an array did not fit"
-    auto: Precision = "bfloat16" if devices.has_bfloat16(device) else "float32"
-    memory = memory_of(graph, training, auto).of_batch(min(training.batch_size, num_train))
+    memory = estimated(training, graph, num_train, device)
     sizes = [("weights", memory["weights"]), ("activations", memory["activations"]),
              ("gradients", memory["gradients"]), ("optimizer", memory["optimizer"])]  # fmt: skip
     whole = sum(size for _, size in sizes)
@@ -76,6 +75,14 @@ def out_of_memory(
         f"{_mib(devices.free_bytes(device))} are free now.{why}",
         _smaller_hint(training, why_not_smaller),
     )
+
+
+def estimated(
+    training: TrainingSpec, graph: Graph, num_train: int, device: torch.device
+) -> MemoryBytes:
+    """What training takes by the estimate, in the precision of this device."""
+    auto: Precision = "bfloat16" if devices.has_bfloat16(device) else "float32"
+    return memory_of(graph, training, auto).of_batch(min(training.batch_size, num_train))
 
 
 def _smaller_hint(training: TrainingSpec, why_not_smaller: str | None) -> str:
