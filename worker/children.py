@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+from worker import leftovers
 from worker.lines import LineReader
 
 # A module whose ``main(connection)`` is the child. By name, so that the worker itself never
@@ -35,7 +36,8 @@ _OOM_SCORE = "500"  # of 1000: as if it took half of the memory more than it doe
 
 def start_fork_server(preload: Sequence[str]) -> None:
     """Start the server with these modules imported; call it before the first child."""
-    _context.set_forkserver_preload(list(preload))
+    leftovers.hand_over()
+    _context.set_forkserver_preload([leftovers.__name__, *preload])
     forkserver.ensure_running()
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -93,16 +96,28 @@ def test_a_job_that_gets_further_each_time_outlives_any_number_of_faults(yard: Y
         assert yard.job(job_id).num_crashes == 1
 
 
-def test_a_killed_worker_leaves_no_process_and_its_job_goes_on_elsewhere(yard: Yard) -> None:
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where this test's processes put temporary files; a short path, for sockets."""
+    with tempfile.TemporaryDirectory(prefix="ty-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_a_killed_worker_leaves_no_process_and_its_job_goes_on_elsewhere(
+    yard: Yard, temporary: Path
+) -> None:
     dataset_id = yard.ready_dataset()
     worker = yard.start_worker()
     job_id = yard.submit_long(dataset_id)
     yard.wait_for_step(job_id, 3)
+    assert [*temporary.glob("pymp-*")], "the folder of the fork server's socket"
     children = [child.pid for child in worker.descendants()]
     assert yard.trainer_pid(worker) in children
     worker.process.kill()
     worker.process.wait()
     wait_for(lambda: gone(children), 60, "the end of all child processes")
+    assert not [*temporary.glob("pymp-*")]
     second = yard.start_worker()
     job = yard.wait_for_status(job_id, "running", seconds=10)
     wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
