@@ -14,6 +14,7 @@ from trainyard.store.states import Reason, reason
 _OWN = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _MACHINE = Path("/proc/vmstat")
+_UNREAD_EXIT_CODE = 255  # multiprocessing says so where the fork server died before it could tell
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ def explain(
         hint = "It may have run out of memory." if exit_code == -signal.SIGKILL else tail
         message = f"The training process was killed by signal {-exit_code} ({name})."
         return Death(reason(ReasonCode.INTERNAL, message, hint), retry=True)
+    if exit_code == _UNREAD_EXIT_CODE:
+        message = "The training process was killed together with the server that forked it."
+        return Death(reason(ReasonCode.INTERNAL, message, tail), retry=True)
     message = f"The training process ended without a result (exit code {exit_code})."
     return Death(reason(ReasonCode.INTERNAL, message, tail), retry=False)
 

@@ -162,6 +162,21 @@ def test_a_fork_server_that_is_killed_costs_one_attempt_and_no_waiting_for_the_l
     assert "EOFError" in first.reason["message"]
 
 
+def test_a_trainer_that_dies_with_its_fork_server_is_tried_again(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker()
+    job_id = yard.submit_long(dataset_id)
+    yard.wait_for_step(job_id, 3)
+    (server,) = [p for p in worker.descendants() if "forkserver" in " ".join(p.cmdline())][:1]
+    server.kill()
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
+    with yard.database.read() as session:
+        first = session.get_one(Attempt, (job_id, 1))
+    assert (first.outcome, worker.process.poll()) == ("queued", None)
+    assert first.reason is not None
+    assert "the server that forked it" in first.reason["message"]
+
+
 def test_two_workers_share_the_jobs(yard: Yard) -> None:
     dataset_id = yard.ready_dataset()
     first, second = yard.start_worker(), yard.start_worker()
