@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--database", choices=[*BOTH, "both"], default="both")
     parser.add_argument("--keep", type=Path, help="folder for homes and logs, kept afterwards")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleared away
     seed = random.SystemRandom().randrange(10**6) if given.seed is None else given.seed
     databases = BOTH if given.database == "both" else (given.database,)
     with tempfile.TemporaryDirectory(prefix="ty-chaos-") as folder:

@@ -15,7 +15,7 @@ from tests.chaos.outcomes import Outcome
 from tests.chaos.plan import DatabaseKind, faults, kinds
 from tests.chaos.storm import run_storm, uninterrupted
 
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(900)]
 
 NUM_FAULTS, NUM_JOBS = 52, 10  # on each of the two databases
 SEED = 4
