@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.needs import chromium_path
 from tests.support.service import Service
@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 WIDE = {"width": 1280, "height": 800}
+PATIENCE_MILLISECONDS = 20_000  # the machine may have other work
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def browser() -> Iterator[Browser]:
 
     For one module: while Playwright runs, other tests of this process cannot use asyncio.
     """
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
@@ -53,7 +55,7 @@ def visitor(browser: Browser, service: Service) -> Iterator[Page]:
     """
     context = browser.new_context(base_url=service.url, viewport=WIDE)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(f"script: {error}"))
     page.on("console", lambda message: faults.extend(policy_faults(message)))

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from safetensors.numpy import load
 
 from tests.browser.conftest import picture
 from tests.support.service import Service
 
 pytestmark = pytest.mark.xdist_group("service")
+READING_MILLISECONDS = 60_000
 TRAINING_MILLISECONDS = 120_000
 
 
@@ -27,6 +29,7 @@ def test_way_from_login_over_training_to_download_and_prediction(
     start_example(page)
     job_id = watch_to_the_end(page)
     assert_bundle_is_the_best_checkpoint(page, service, job_id)
+    assert_menu_gives_every_format_of_the_job(page, service, job_id)
     try_a_picture(page)
 
 
@@ -43,7 +46,7 @@ def upload(page: Page, file: Path) -> None:
     page.get_by_role("link", name="Datasets").click()
     page.get_by_label("Drop a dataset here").set_input_files(file)
     page.get_by_role("link", name="light-and-dark").click()
-    expect(page.get_by_text("Ready", exact=True)).to_be_visible()
+    expect(page.get_by_text("Ready", exact=True)).to_be_visible(timeout=READING_MILLISECONDS)
     expect(page.get_by_text("light/broken.png")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("Sample .*: dark")).first).to_be_visible()
 
@@ -82,6 +85,20 @@ def assert_bundle_is_the_best_checkpoint(page: Page, service: Service, job_id: s
         assert hashlib.sha256(bundle.read("weights.safetensors")).hexdigest() == best
         assert json.loads(bundle.read("labels.json"))
         assert {"spec.json", "model.onnx", "metrics.csv"} <= set(bundle.namelist())
+
+
+def assert_menu_gives_every_format_of_the_job(page: Page, service: Service, job_id: str) -> None:
+    with service.client() as client:
+        formats = client.job(job_id)["formats"]
+    page.get_by_role("button", name="Other formats").click()
+    items = page.get_by_role("menuitem")
+    expect(items).to_have_count(len(formats))
+    links = [item.get_attribute("href") for item in items.all()]
+    assert links == [f"/v1/jobs/{job_id}/model?format={name}" for name in formats]
+    with page.expect_download() as started:
+        items.filter(has_text="Weights as safetensors").click()
+    assert started.value.suggested_filename.endswith(".safetensors")
+    assert load(started.value.path().read_bytes())
 
 
 def try_a_picture(page: Page) -> None:
