@@ -16,6 +16,7 @@ from trainyard.errors import NotFound
 from trainyard.spec.check import check
 from trainyard.spec.job import parse_job
 from trainyard.store import idempotency, jobs
+from trainyard.store.hardware import known_hardware
 from trainyard.store.keys import Identity
 from trainyard.store.passports import job_passport
 from trainyard.store.replays import create_replay, replayable_dataset, verdict
@@ -64,7 +65,8 @@ def _make_replay(session: Session, context: Context, caller: Identity, job_id: s
     dataset = replayable_dataset(session, job)
     spec = parse_job(job.spec)
     initial = initial_of(session, context, caller.owner_id, spec)
-    check(spec, facts_of(dataset), limits_of(context.settings), initial=initial)
+    limits, hardware = limits_of(context.settings), known_hardware(session)
+    check(spec, facts_of(dataset), limits, hardware, initial)
     refuse_too_many(session, context, caller.owner_id)
     return create_replay(session, job, spec, dataset).id
 

@@ -15,7 +15,6 @@ from api.specs.importing import import_document, import_form
 from api.specs.schemas import CheckRequest, CheckResult, ImportResult, KerasModel
 from api.specs.trying import tried
 from trainyard.spec.job import job_schema, parse_check
-from trainyard.store.hardware import known_hardware
 
 router = APIRouter(prefix="/v1/specs", tags=["specs"])
 
@@ -54,8 +53,7 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
         if facts is None:
             assert spec.dataset is not None, "parse_check asks for one of both"
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
-        hardware = known_hardware(session)
-        report, _ = held_against(session, context, caller.owner_id, spec, facts, hardware)
+        report, _ = held_against(session, context, caller.owner_id, spec, facts)
     report["warnings"] += tried(context, spec, facts)
     return CheckResult.model_validate(report)
 

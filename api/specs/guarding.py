@@ -12,11 +12,12 @@ from trainyard.datasets.manifest import Manifest
 from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound, TooManyRequests
 from trainyard.settings import Settings
 from trainyard.spec.check import CheckReport, Limits, check
-from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware
+from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.status import DatasetStatus
 from trainyard.store import datasets, jobs
 from trainyard.store.dependencies import look_at_awaited
+from trainyard.store.hardware import known_hardware
 from trainyard.store.tables import Dataset
 from trainyard.store.weights import TensorShapes, initial_shapes
 
@@ -93,9 +94,8 @@ def held_against(
     owner_id: str,
     spec: JobSpec,
     facts: DatasetFacts,
-    hardware: Hardware = UNKNOWN_HARDWARE,
 ) -> tuple[CheckReport, list[str]]:
-    """What the spec comes to, and the jobs that it has to wait for.
+    """What the spec comes to on the workers' hardware, and the jobs that it has to wait for.
 
     Weights of a job that is waited for are not there yet, so that nothing is said of them.
 
@@ -107,7 +107,7 @@ def held_against(
     try:
         early = spec.training.init_from in awaited
         initial = None if early else initial_of(session, context, owner_id, spec)
-        report = check(spec, facts, limits, hardware, initial)
+        report = check(spec, facts, limits, known_hardware(session), initial)
     except InvalidInput as error:
         raise invalid_spec(mistakes + error.errors) from error
     if mistakes:

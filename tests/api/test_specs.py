@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import zipfile
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from jsonschema_rs import Draft202012Validator
 
-from tests.api.yard import Owner, npz, spec
+from tests.api.yard import Owner, npz, running_yard, spec
+from tests.support.servers import Broker
+from trainyard.store.database import migrate
+from trainyard.store.workers import register_worker
 
+AT = ("specs/check", "jobs")  # one check guards both
 LINEAR = {"type": "linear", "out_features": "num_classes"}
 
 
@@ -56,8 +61,8 @@ def test_all_mistakes_of_a_spec_come_back_at_once(owner: Owner) -> None:
         "training": {"epochs": 0, "optimizer": {"type": "adan"}},
         "priority": "high",
     }
-    for path in ("/v1/specs/check", "/v1/jobs"):
-        answer = owner.http.post(path, json=body)
+    for path in AT:
+        answer = owner.http.post(f"/v1/{path}", json=body)
         assert answer.status_code == 422
         problem = answer.json()
         found = {error["path"]: error for error in problem["errors"]}
@@ -84,6 +89,40 @@ def test_a_dataset_that_is_not_ready_cannot_be_used(owner: Owner) -> None:
     dataset = owner.upload(npz(seed=3)).json()["id"]
     assert _check(owner, spec(dataset)).status_code == 409
     assert owner.http.post("/v1/jobs", json=spec(dataset)).status_code == 409
+
+
+def test_a_job_is_guarded_by_the_hardware_that_its_check_knows(
+    owner: Owner, broker: Broker, tmp_path: Path
+) -> None:
+    wide = {"type": "conv2d", "out_channels": 64, "kernel_size": 3, "padding": 1}
+    body = {"model": {"layers": [wide, {"type": "relu"}, {"type": "flatten"}, LINEAR]}}
+    known = {"input_shape": [1, 4, 4], "num_classes": 3}
+
+    def training(precision: str) -> dict[str, Any]:
+        return {"training": {"batch_size": 16, "precision": precision}}
+
+    low, high = (
+        sum(_check(owner, body | known | training(name)).json()["memory_bytes"].values())
+        for name in ("bfloat16", "float32")
+    )
+    assert low < high
+    url = f"sqlite:///{tmp_path / 'trainyard.db'}"
+    migrate(url)
+    limit = str((low + high) // 2)
+    with running_yard(tmp_path, url, broker.url, max_memory_bytes=limit) as limited:
+        mine = limited.new_owner()
+        job = body | {"dataset": mine.ready_dataset()} | training("auto")
+
+        def answers() -> list[int]:
+            return [mine.http.post(f"/v1/{at}", json=job).status_code for at in AT]
+
+        assert answers() == [422, 422]
+        with limited.database.write() as session:
+            register_worker(
+                session, "wrk_1", host="here", device="cuda", worker_pid=1,
+                memory_bytes=2**34, auto_precision="bfloat16",
+            )  # fmt: skip
+        assert answers() == [200, 201]
 
 
 def test_the_schema_is_valid_and_takes_the_catalogues_examples(owner: Owner) -> None:
