@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from bench import checkpoints, engine, service
+from bench import checkpoints, engine, estimates, service
 
 if __name__ == "__main__":
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
@@ -14,3 +14,4 @@ if __name__ == "__main__":
     engine.main()
     checkpoints.main()
     service.main()
+    estimates.main()

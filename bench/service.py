@@ -35,8 +35,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         with running_service(home) as service:
-            big = _upload(service, _full_archive(Path(folder)))
-            small = _upload(service, _small_archive(Path(folder)))
+            big = upload(service, _full_archive(Path(folder)))
+            small = upload(service, _small_archive(Path(folder)))
             print_first_metric(service, small)
             print_accuracy_and_throughput(service, big)
             print_api_memory(service)
@@ -129,7 +129,7 @@ def print_api_start(home: Path) -> None:
     _row("API process to its first answer", seconds, "s")
 
 
-def _upload(service: Service, file: Path) -> str:
+def upload(service: Service, file: Path) -> str:
     with service.client() as client:
         dataset = client.add_dataset(file)
         assert dataset["status"] == "ready", dataset["problems"]
@@ -139,7 +139,7 @@ def _upload(service: Service, file: Path) -> str:
 def _full_archive(folder: Path) -> Path:
     real = fashion_mnist()
     if real is None:
-        return _made_archive(folder / "made.npz", 60_000, 10_000)
+        return made_archive(folder / "made.npz", 60_000, 10_000)
     target = folder / "fashion.zip"
     with zipfile.ZipFile(target, "w") as archive:
         for file in sorted(real.glob("*.gz")):
@@ -148,10 +148,10 @@ def _full_archive(folder: Path) -> Path:
 
 
 def _small_archive(folder: Path) -> Path:
-    return _made_archive(folder / "small.npz", 512, 128)
+    return made_archive(folder / "small.npz", 512, 128)
 
 
-def _made_archive(target: Path, num_train: int, num_test: int) -> Path:
+def made_archive(target: Path, num_train: int, num_test: int) -> Path:
     rng = np.random.default_rng(0)
     arrays = {}
     for name, count in (("train", num_train), ("test", num_test)):
