@@ -215,6 +215,35 @@ def test_activations_are_within_15_percent_of_what_torch_keeps(name: str, precis
     assert estimated == pytest.approx(counted(graph, precision), rel=0.15)
 
 
+@over_precisions
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("sizes", [(5, 1, 16), (20, 64, 20), (12, 96, 256)], ids=str)
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_what_recurrent_layers_keep_is_within_15_percent(
+    kind: str, sizes: tuple[int, int, int], num_layers: int, bidirectional: bool, precision: str
+) -> None:
+    steps, width, hidden = sizes
+    layer = {
+        "type": kind,
+        "hidden_size": hidden,
+        "num_layers": num_layers,
+        "bidirectional": bidirectional,
+        "dropout": 0.1 * (num_layers - 1),
+        "return_sequences": steps == 20,
+    }
+    # The first is behind nothing that learns, the second behind the first.
+    layers = [layer | {"return_sequences": True}, layer, {"type": "flatten"}, CLASSIFIER]
+    for used in (layers, layers[1:]):
+        data = {"dataset": "made", "model": {"layers": used}, "training": {"precision": precision}}
+        spec = parse_job(data)
+        graph = resolve(spec.model, (steps, width), 10)
+        estimated = memory_of(graph, spec.training).of_batch(BATCH)
+        assert estimated["activations"] == pytest.approx(counted(graph, precision), rel=0.15)
+        total = sum(estimated.values())  # type: ignore[arg-type]
+        assert total == pytest.approx(most_alive(spec, graph, precision), rel=0.15)
+
+
 def test_auto_is_the_precision_of_that_name_on_the_device() -> None:
     spec, graph = spec_and_graph("lenet5", "auto")
     for precision in ("float32", "bfloat16"):

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from trainyard.spec.definitions.layers import DefinedLayer
 from trainyard.spec.graph import Graph, Node
+from trainyard.spec.kept_recurrent import (
+    RECURRENT,
+    recurrent_bytes,
+    running_bytes,
+    weight_copy_bytes,
+)
 from trainyard.spec.language.keeping import KeptByProgram, kept_by_program
 from trainyard.spec.language.limits import FLOAT_BYTES, HALF_BYTES
 from trainyard.spec.model import INPUT
@@ -27,7 +33,7 @@ _KEEP_NOTHING = {
     "pad1d", "pad2d", "pad3d", "pixel_shuffle", "pixel_unshuffle", "global_avg_pool1d",
     "global_avg_pool2d", "global_avg_pool3d", "dropout", "dropout1d", "dropout2d", "dropout3d",
     "alpha_dropout", "feature_alpha_dropout", "tanhshrink", "positional_encoding", "embedding",
-    "multi_head_attention", "lstm", "gru",
+    "multi_head_attention", *RECURRENT,
 }  # fmt: skip
 _VIEWS = {
     "flatten", "reshape", "unflatten", "permute", "select", "identity", "center_crop", "crop_to",
@@ -42,11 +48,11 @@ _KEEP_INPUT_PREFIXES = (
     "conv", "depthwise_conv", "separable_conv", "batch_norm", "instance_norm", "layer_norm",
     "group_norm", "max_pool", "avg_pool", "lp_pool", "adaptive_",
 )  # fmt: skip
-_WITH_MATRICES = {"linear", "matmul", "multi_head_attention", "lstm", "gru"}
+_WITH_MATRICES = {"linear", "matmul", "multi_head_attention", *RECURRENT}
 _WITH_MATRICES_PREFIXES = ("conv", "depthwise_conv", "separable_conv")
-_GIVE_FLOATS = {"positional_encoding", "layer_scale", "affine", "rms_norm", "local_response_norm"}
-# Of each unit and step: gates, states and products, as counted on a CPU; GPUs keep less.
-_RECURRENT_VALUES = {"lstm": 16, "gru": 7}
+_GIVE_FLOATS = {
+    "positional_encoding", "layer_scale", "affine", "rms_norm", "local_response_norm", "gru",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Kept:
     node: Node
     tensors: tuple[str, ...]
     own_bytes: int
+    running_bytes: int  # only in its forward pass, beside what is kept
     passing_bytes: int  # only while its gradients are reckoned
     weight_copy_bytes: int
     output: str
@@ -90,11 +97,20 @@ def kept_by_nodes(graph: Graph, *, half: bool) -> list[Kept]:
                 tensors, own = _keeps_by_definition(node, layer, run, whose)
             else:
                 tensors, own = _keeps(node, widths, whose)
-            if half and behind and _has_matrices(node.type):
+            if node.type in RECURRENT:
+                own = recurrent_bytes(node, half=half)
+                copy = weight_copy_bytes(node, behind=behind) if half else 0
+            elif half and behind and _has_matrices(node.type):
                 copy = HALF_BYTES * node.num_params
         size = widths[name] * numel(node.output_shape)
         passing = run.largest_bytes if run else 0
-        found[name] = Kept(node, tensors, own, passing, copy, whose[name], size, learns[name])
+        running = 0
+        if node.type in RECURRENT:
+            beside = 0 if node.inputs[0] == INPUT else given[0]
+            running = running_bytes(node, beside, half=half)
+        found[name] = Kept(
+            node, tensors, own, running, passing, copy, whose[name], size, learns[name]
+        )
     return list(found.values())
 
 
@@ -106,9 +122,9 @@ def _width(node: Node, given: list[int], *, half: bool) -> int:
     """Bytes of one value of the output."""
     if not half:
         return FLOAT_BYTES
-    if _has_matrices(node.type):
-        return HALF_BYTES
-    return FLOAT_BYTES if node.type in _GIVE_FLOATS else max(given)
+    if node.type in _GIVE_FLOATS:
+        return FLOAT_BYTES
+    return HALF_BYTES if _has_matrices(node.type) else max(given)
 
 
 def _keeps(node: Node, widths: dict[str, int], whose: Owners) -> Keeps:
@@ -171,8 +187,6 @@ def _own_values(node: Node) -> int:
         return size + 4 * size // node.output_shape[0]
     if kind == "multi_head_attention":
         return _of_attention(node, size)
-    if kind in _RECURRENT_VALUES:
-        return given + _of_recurrence(node)
     return 0
 
 
@@ -182,12 +196,6 @@ def _of_attention(node: Node, size: int) -> int:
     layer, steps = node.layer, node.input_shapes[0][0]
     pairs = layer.num_heads * steps * steps if layer.dropout else 0  # type: ignore[attr-defined]
     return 5 * size + 3 * pairs
-
-
-def _of_recurrence(node: Node) -> int:
-    layer, steps = node.layer, node.input_shapes[0][0]
-    units = layer.hidden_size * (1 + layer.bidirectional)  # type: ignore[attr-defined]
-    return int(_RECURRENT_VALUES[node.type] * steps * units)
 
 
 def _own_bytes(node: Node) -> int:

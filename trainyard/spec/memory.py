@@ -107,7 +107,10 @@ def _moments(
     waiting: dict[str, int] = {}  # bytes of the gradients of outputs that are not used up
     fixed, each = sum(copies), sum(held)
     for place in range(len(nodes) - 1, -1, -1):
-        node = nodes[place].node
+        node, running = nodes[place].node, nodes[place].running_bytes
+        if running:  # when the forward pass is here
+            batch = 0 if INPUT in first else sizes[INPUT]
+            moments.append(Moment(fixed + grown * accumulates, each + running + batch))
         grown += 0 if accumulates else FLOAT_BYTES * node.num_params
         near = (node.name, *node.inputs)
         waiting |= {name: with_gradient[name] for name in near if name in with_gradient}
