@@ -125,6 +125,19 @@ def test_a_job_is_guarded_by_the_hardware_that_its_check_knows(
         assert answers() == [200, 201]
 
 
+def test_windows_over_a_padded_picture_count_against_the_limit_of_work(owner: Owner) -> None:
+    pad, known = {"type": "pad2d", "padding": 2000}, {"input_shape": [1, 8, 8], "num_classes": 3}
+    for kind in ("max_pool2d", "avg_pool2d", "lp_pool2d"):
+        window = {"type": kind, "kernel_size": 2001, "stride": 1}
+        layers = [pad, window, {"type": "global_avg_pool2d"}, LINEAR]
+        problem = _check(owner, {"model": {"layers": layers}, **known}).json()
+        [error] = problem["errors"]
+        assert error["path"] == "/model"
+        assert "max_flops" in error["message"]
+        # 4008 padded pixels a side leave 2008 places for the window.
+        assert error["received"] == str(2001**2 * 2008**2 + 2 * 3)
+
+
 def test_the_schema_is_valid_and_takes_the_catalogues_examples(owner: Owner) -> None:
     schema = owner.get("/v1/specs/schema")
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"

@@ -40,7 +40,8 @@ def test_report_of_the_first_spec_has_the_figures_worked_by_hand() -> None:
     assert [line["num_params"] for line in report["layers"] if line["num_params"]] == params
     assert report["num_params"] == sum(params) == 225_034
     flops = 2 * (32 * 26**2 * 9 + 64 * 11**2 * 32 * 9 + 1600 * 128 + 128 * 10)
-    assert report["flops"] == flops
+    windows = 4 * (32 * 13**2 + 64 * 5**2)
+    assert report["flops"] == flops + windows
     # Kept: the input, both rectified maps and their pooled ones with indices, the rectified 128,
     # and the loss's logarithms.
     kept = 4 * (784 + 32 * 26**2 + 32 * 13**2 + 64 * 11**2 + 1600 + 128 + 10)

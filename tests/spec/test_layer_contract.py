@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -79,8 +80,11 @@ def test_flops_are_those_that_torch_counts(
     layer = cls.model_validate(example)
     module = layer.build(*shapes)
     with told_apart(), FlopCounterMode(display=False) as counter:
-        module(*batch(shapes))
-    assert BATCH * layer.flops(*shapes) == counter.get_total_flops()
+        output = module(*batch(shapes))
+    read = 0  # by windows of pooling, which torch does not count
+    if cls.type_name().startswith(("max_pool", "avg_pool", "lp_pool")):
+        read = output.numel() * math.prod(layer.kernel_size)  # type: ignore[attr-defined]
+    assert BATCH * layer.flops(*shapes) == counter.get_total_flops() + read
 
 
 @contextmanager

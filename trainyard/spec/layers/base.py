@@ -69,7 +69,8 @@ Absent: the layer before it in the list."""
     def flops(self, *shapes: Shape) -> int:
         """Multiply-adds × 2 of one sample's forward pass.
 
-        Counted as torch.utils.flop_counter does: convolutions and matrix products alone.
+        Counted as torch.utils.flop_counter does: convolutions and matrix products. Beside those
+        pooling by windows counts each value that a window reads as one.
         """
         return 0
 

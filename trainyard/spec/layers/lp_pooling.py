@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from trainyard.spec.fields import Pair, PositiveNumber, Single, Triple
 from trainyard.spec.layers.base import LAYERS, Layer
-from trainyard.spec.shapes import Shape, pool_output_size, require_fit, require_rank
+from trainyard.spec.shapes import Shape, numel, pool_output_size, require_fit, require_rank
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +34,9 @@ or no whole number, inputs must not be negative."""
         found = tuple(pool_output_size(*step, ceil_mode=self.ceil_mode) for step in steps)
         require_fit(found, shape[1:], kernel, none, (1,) * self.rank)
         return (shape[0], *found)
+
+    def flops(self, *shapes: Shape) -> int:
+        return math.prod(self.kernel_size) * numel(self.output_shape(*shapes))
 
     def build(self, *shapes: Shape) -> nn.Module:
         from torch import nn

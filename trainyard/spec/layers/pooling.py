@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from trainyard.spec.fields import (
@@ -17,6 +18,7 @@ from trainyard.spec.layers.base import LAYERS, Layer
 from trainyard.spec.shapes import (
     Shape,
     ShapeError,
+    numel,
     pool_output_size,
     require_fit,
     require_rank,
@@ -52,6 +54,9 @@ class _Window(Layer):
         )
         require_fit(found, shape[1:], kernel, self.padding, rates)
         return (shape[0], *found)
+
+    def flops(self, *shapes: Shape) -> int:
+        return math.prod(self.kernel_size) * numel(self.output_shape(*shapes))
 
     def build(self, *shapes: Shape) -> nn.Module:
         from torch import nn
