@@ -190,11 +190,17 @@ def test_damaged_bytes_are_told(database: Database, blobs: Blobs) -> None:
 def test_deleting_a_job_tells_and_frees_its_bytes(database: Database, blobs: Blobs) -> None:
     job = queued_job(database)
     claimed = claim(database)
+    with database.read() as session:
+        told = jobs.job_bytes(session, [job.id])
     put(database, claimed, 1, weights=b"12345", is_best=True)
     put(database, claimed, 2, weights=b"123", blobs=blobs)
+    with database.read() as session:
+        assert jobs.job_bytes(session, [job.id]) - told == 5 + 3 + 2 * len(b"state")
     with database.write() as session:
         requeue_job(session, claimed.lease)
-        assert jobs.delete_job(session, job) == 5 + 3 + 2 * len(b"state")
+        held = jobs.job_bytes(session, [job.id])
+        assert jobs.delete_job(session, job) == held
+        assert jobs.job_bytes(session, [job.id]) == 0
     assert garbage.collect(database, blobs) == 3 + len(b"state")
     assert blobs.keys("jobs") == []
     assert count(database, CheckpointChunk) == 0

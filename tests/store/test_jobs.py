@@ -257,5 +257,5 @@ def test_usage_counts_what_an_owner_holds(database: Database) -> None:
     with database.read() as session:
         used = usage.usage(session, job.owner_id)
         assert (used["jobs"], used["jobs_by_status"]["succeeded"]) == (1, 1)
-        assert used["bytes"] == {"datasets": 9, "checkpoints": 0, "artifacts": 0}
+        assert used["bytes"] == {"datasets": 9, "checkpoints": 0, "artifacts": 0, "weights": 0}
         assert jobs.count_active(session, job.owner_id) == 0

@@ -104,11 +104,12 @@ def test_totals_weigh_batches_by_their_size_and_find_the_first_bad_loss():
 
 
 def test_generators_go_on_where_the_checkpoint_was_made():
-    tensors, document = checkpoint.pack_generators(CPU)
+    tensors, document = checkpoint.pack_generators(CPU), checkpoint.host_generators()
     first = (torch.rand(3), np.random.rand(3), random.random(), np.random.randn())
     state = checkpoint.pack_state(tensors, {"generators": document})
     tensors, document = checkpoint.unpack_state(state)
-    checkpoint.unpack_generators(tensors, document["generators"], CPU)
+    checkpoint.unpack_generators(tensors, CPU)
+    checkpoint.set_host_generators(document["generators"])
     second = (torch.rand(3), np.random.rand(3), random.random(), np.random.randn())
     assert torch.equal(first[0], second[0])
     assert np.array_equal(first[1], second[1])

@@ -73,13 +73,17 @@ class Scene:
 
 def running_scene(yard: Yard, armed: Path) -> Iterator[Scene]:
     armed.mkdir()
+    before = os.environ.get(crashpoints.VARIABLE)  # another scene's, on the other database
     os.environ[crashpoints.VARIABLE] = str(armed)
     try:
         scene = Scene(yard, armed, yard.ready_dataset(), {})
         scene.reference = result_of(yard, scene.run())
         yield scene
     finally:
-        del os.environ[crashpoints.VARIABLE]
+        if before is None:
+            os.environ.pop(crashpoints.VARIABLE, None)
+        else:
+            os.environ[crashpoints.VARIABLE] = before
 
 
 @pytest.fixture(scope="module")

@@ -125,17 +125,22 @@ def test_a_job_is_cancelled_within_two_seconds_whatever_it_does(shared: Yard, ph
         wait_for(lambda: gone([trainer]), 2, "the trainer's end")
 
 
-@pytest.mark.parametrize("phase", [reading, exporting])
-def test_a_paused_job_leaves_its_device_whatever_it_does(shared: Yard, phase) -> None:
+@pytest.mark.parametrize(
+    ("phase", "endings"),
+    # An export that ends within the grace that a stopped trainer has is not thrown away.
+    [(reading, {"paused"}), (exporting, {"paused", "succeeded"})],
+)
+def test_a_paused_job_leaves_its_device_whatever_it_does(shared: Yard, phase, endings) -> None:
     with phase(shared, shared.ready_dataset()) as job_id:
         trainer = shared.trainer_pid(shared.workers[0])
         with shared.database.write() as session:
             jobs.request_pause(session, session.get_one(Job, job_id))
         job = shared.wait_for_status(job_id, "paused", "succeeded", seconds=20)
-        assert job.status == "paused"
+        assert job.status in endings
         assert gone([trainer])
         assert job.num_crashes == 0
-        shared.cancel(job_id)
+        if job.status == "paused":
+            shared.cancel(job_id)
 
 
 class Cgroup:
