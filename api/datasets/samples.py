@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from api.context import Context
 from api.datasets.schemas import Sample
 from trainyard.datasets import OpenDataset, open_dataset, sample_png
-from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.manifest import Manifest, SplitName
 from trainyard.errors import Conflict, InvalidInput, Mistake, NotFound
 from trainyard.status import DatasetStatus
 from trainyard.store.datasets import stored_prefix
@@ -44,20 +49,44 @@ def samples(
         places = range(len(labels))[: limit + 1]
     elif class_name in manifest.class_names:
         wanted = manifest.class_names.index(class_name)
-        places = (labels == wanted).nonzero()[0][: limit + 1].tolist()
+        places = _having(labels, wanted).nonzero()[0][: limit + 1].tolist()
     else:
         raise _unknown("class", class_name, manifest.class_names[:20])
     items = [
         Sample(
             n=start + place,
             split=split,
-            label=int(labels[place]),
-            class_name=manifest.class_names[int(labels[place])],
+            **_labelled(manifest, labels[place]),
             url=f"/v1/datasets/{dataset_id}/samples/{start + place}.png?split={split}",
         )
         for place in places
     ]
     return items[:limit], items[limit].n if len(items) > limit else None
+
+
+def _having(labels: npt.NDArray[Any], wanted: int) -> npt.NDArray[np.bool_]:
+    """Which samples are of a class, have a label, or have a pixel of a class."""
+    if labels.ndim == 1:
+        found: npt.NDArray[np.bool_] = labels == wanted
+    elif labels.ndim == 2:
+        found = labels[:, wanted] != 0
+    else:
+        found = np.array([bool((mask == wanted).any()) for mask in labels])
+    return found
+
+
+def _labelled(manifest: Manifest, target: npt.NDArray[Any]) -> dict[str, Any]:
+    names = manifest.class_names
+    match manifest.task:
+        case "classification":
+            return {"label": int(target), "class_name": names[int(target)]}
+        case "multi-label":
+            chosen = [name for name, flag in zip(names, target, strict=True) if flag]
+            return {"label": target.tolist(), "class_name": ", ".join(chosen)}
+        case "segmentation":
+            return {"label": None, "class_name": None}
+        case _:
+            return {"label": target.tolist(), "class_name": None}
 
 
 def picture(dataset: OpenDataset, split: SplitName, n: int) -> bytes:

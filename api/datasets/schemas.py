@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from api.schemas import ApiModel, Page, Timestamp
-from trainyard.datasets.manifest import Problem, SplitName, Task
+from trainyard.datasets.manifest import Problem, SeriesInfo, SplitName, Task
 from trainyard.status import DatasetStatus
 
 
 class Split(ApiModel):
     num_samples: int
     class_counts: list[int]
+    """Samples by class or label; of masks, pixels by class; empty where numbers are predicted."""
 
 
 class Dataset(ApiModel):
@@ -27,7 +28,13 @@ class Dataset(ApiModel):
     """Without the batch axis: (C, H, W)."""
     dtype: Literal["uint8", "float32"] | None
     num_classes: int | None
+    """Of classes, labels or classes of masks; null where numbers are predicted."""
     class_names: list[str] | None
+    outputs: list[str] | None
+    """Names of the numbers that are predicted."""
+    features: list[str] | None
+    """Names of the channels, where they have such."""
+    series: SeriesInfo | None
     splits: dict[SplitName, Split]
     problems: list[Problem]
     """The report of the scan. A rejected dataset has at least one `error`."""
@@ -49,8 +56,10 @@ class Sample(ApiModel):
     n: int
     """Its place in the split, from 0."""
     split: SplitName
-    label: int
-    class_name: str
+    label: int | list[int] | list[float] | None
+    """A class, 0 or 1 for each label, or the numbers to predict; null where it is a mask."""
+    class_name: str | None
+    """Of a class; of several labels their names, separated by commas."""
     url: str
     """Where its picture is."""
 

@@ -7,7 +7,17 @@ from typing import Any
 from api.datasets.schemas import Dataset
 from trainyard.store.tables import Dataset as DatasetRow
 
-_KNOWN_WHEN_READY = ("format", "task", "input_shape", "dtype", "num_classes", "class_names")
+_KNOWN_WHEN_READY = (
+    "format",
+    "task",
+    "input_shape",
+    "dtype",
+    "num_classes",
+    "class_names",
+    "outputs",
+    "features",
+    "series",
+)
 
 
 def dataset_view(row: DatasetRow) -> Dataset:

@@ -9,29 +9,37 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from trainyard.datasets import SplitOptions
+from trainyard.datasets.format import Part
 from trainyard.datasets.splits import choose_splits
 
 LABELS = np.repeat(np.arange(4), [100, 50, 10, 3])
 
 
+def part(labels: np.ndarray) -> Part:
+    """Samples of these labels, which nobody reads."""
+    return Part("train", labels, lambda: iter(()), str)
+
+
 def test_a_stratified_choice_takes_its_fraction_of_every_class():
-    chosen = choose_splits(LABELS, SplitOptions(val=0.2, test=0.1), ["val", "test"])
+    chosen = choose_splits(part(LABELS), SplitOptions(val=0.2, test=0.1), ["val", "test"])
     counts = [np.bincount(LABELS[chosen == split], minlength=4).tolist() for split in range(3)]
     assert counts == [[70, 35, 7, 1], [20, 10, 2, 1], [10, 5, 1, 1]]
 
 
 def test_a_random_choice_takes_its_fraction_of_all():
-    chosen = choose_splits(LABELS, SplitOptions(by="random", val=0.2, test=0), ["val", "test"])
+    chosen = choose_splits(
+        part(LABELS), SplitOptions(by="random", val=0.2, test=0), ["val", "test"]
+    )
     assert np.bincount(chosen).tolist() == [130, 33]
 
 
 def test_the_seed_decides_and_nothing_else():
     def choice(seed: int) -> list[int]:
-        return choose_splits(LABELS, SplitOptions(seed=seed), ["val"]).tolist()
+        return choose_splits(part(LABELS), SplitOptions(seed=seed), ["val"]).tolist()
 
     assert choice(0) == choice(0)
     assert choice(0) != choice(1)
-    few = choose_splits(np.repeat([0, 1], 5), SplitOptions(val=0.2), ["val"])
+    few = choose_splits(part(np.repeat([0, 1], 5)), SplitOptions(val=0.2), ["val"])
     assert few.tolist() == EXPECTED_CHOICE
 
 
@@ -40,8 +48,8 @@ EXPECTED_CHOICE = [0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
 
 
 def test_only_missing_splits_are_taken():
-    assert not choose_splits(LABELS, SplitOptions(), []).any()
-    assert set(choose_splits(LABELS, SplitOptions(), ["test"])) == {0, 2}
+    assert not choose_splits(part(LABELS), SplitOptions(), []).any()
+    assert set(choose_splits(part(LABELS), SplitOptions(), ["test"])) == {0, 2}
 
 
 @given(
@@ -52,7 +60,7 @@ def test_only_missing_splits_are_taken():
 )
 def test_training_keeps_a_sample_of_every_class(labels, val, test, by):
     array = np.array(labels)
-    chosen = choose_splits(array, SplitOptions(by=by, val=val, test=test), ["val", "test"])
+    chosen = choose_splits(part(array), SplitOptions(by=by, val=val, test=test), ["val", "test"])
     assert (chosen == 0).any()
     if by == "stratified":
         assert set(array[chosen == 0]) == set(labels)

@@ -90,7 +90,7 @@ def _blocks(array: StoredArray, layout: Layout, dtype: str) -> Iterator[Block]:
     for block in array.read():
         with np.errstate(over="ignore", invalid="ignore"):  # becomes infinity, and is counted
             converted = block.astype(dtype, copy=False)
-        yield np.arange(start, start + len(block)), layout.arrange(converted)
+        yield Block(np.arange(start, start + len(block)), layout.arrange(converted))
         start += len(block)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,12 +25,13 @@ Array = npt.NDArray[Any]
 class OpenDataset:
     """A canonical folder, opened.
 
-    ``splits``: (x, y) memory maps, read only. x: (N, *input_shape) uint8 or float32;
-    y: (N,) int64 class indices.
+    ``splits``: (x, y) memory maps, read only. x: (N, *input_shape) uint8 or float32; y: (N, …) as
+    ``manifest.target_form`` says. ``baselines``: (N, B, K) float32, of a forecasting dataset.
     """
 
     manifest: Manifest
     splits: dict[SplitName, tuple[Array, Array]]
+    baselines: dict[SplitName, Array] = field(default_factory=dict)
 
 
 def open_dataset(folder: Path) -> OpenDataset:
@@ -38,7 +39,9 @@ def open_dataset(folder: Path) -> OpenDataset:
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     splits = {name: (_mapped(folder, name, "x"), _mapped(folder, name, "y"))
               for name in manifest.splits}  # fmt: skip
-    return OpenDataset(manifest, splits)
+    has_baselines = manifest.series is not None and manifest.series.baselines
+    named = manifest.splits if has_baselines else []
+    return OpenDataset(manifest, splits, {n: _mapped(folder, n, "baselines") for n in named})
 
 
 def _mapped(folder: Path, split: SplitName, axis: str) -> Array:

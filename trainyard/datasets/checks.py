@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from trainyard.datasets.format import Contents
 from trainyard.datasets.report import Report
 from trainyard.datasets.split_writer import SplitWriter
 
@@ -45,6 +46,32 @@ def check_classes(
         report.error("there are no training samples")
     elif np.count_nonzero(train) < 2:
         report.error("the training samples are all of one class; at least two are needed")
+
+
+def check_targets(splits: list[SplitWriter], contents: Contents, report: Report) -> None:
+    """Targets other than classes: nothing to learn from, and what cannot be a number."""
+    train = splits[0] if splits and splits[0].name == "train" else None
+    if train is None:
+        report.error("there are no training samples")
+        return
+    names = contents.outputs or contents.class_names
+    for split in splits:
+        if contents.outputs and (wrong := int(np.sum(~np.isfinite(split.targets)))):
+            report.error(f"{split.name} holds {wrong:,} targets of NaN or infinity")
+    if contents.outputs:
+        constant = np.ptp(train.targets, axis=0) == 0
+        for index in np.flatnonzero(constant):
+            report.warning(f'the target "{names[index]}" is the same in every training sample')
+        if constant.all():
+            report.error("the targets of the training samples are all the same")
+        return
+    counts = train.class_counts()
+    for name, count in zip(names, counts, strict=True):
+        if not count:
+            what = "pixel" if contents.task == "segmentation" else "sample"
+            report.warning(f'no training {what} has the label "{name}"')
+    if np.count_nonzero(counts) < (2 if contents.task == "segmentation" else 1):
+        report.error("the targets of the training samples are all the same")
 
 
 def check_leaks(splits: list[SplitWriter], report: Report) -> None:

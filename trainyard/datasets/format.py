@@ -7,21 +7,29 @@ A new format is one module with the four names of ``Format`` and one line in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.archive import Archive
 from trainyard.datasets.limits import IngestLimits
-from trainyard.datasets.manifest import DatasetOptions, SplitName
+from trainyard.datasets.manifest import DatasetOptions, SeriesInfo, SplitName, Task
 from trainyard.datasets.report import Report
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
-Block = tuple[npt.NDArray[np.int64], Array]  # source indices (n,), samples (n, *input_shape)
+
+
+class Block(NamedTuple):
+    """Samples in one go: source indices (n,), samples (n, *input_shape), and for segmentation
+    masks (n, H, W) uint8 of class indices."""
+
+    indices: npt.NDArray[np.int64]
+    samples: Array
+    masks: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,25 +53,48 @@ class Upload:
 class Part:
     """One split as the upload gives it, or ``train`` where it gives none.
 
-    ``labels`` are class indices in source order. ``read`` streams the samples in that order,
-    already in the dataset's shape and dtype; it may leave out unreadable ones, having said so
-    in the report. ``name_of`` tells the user which sample an index is.
+    ``labels`` are the targets in source order: class indices (N,) int64, labels (N, L) uint8 of 0
+    and 1, numbers (N, K) float32, or (N, 0) for segmentation, whose masks come with the samples.
+    ``read`` streams the samples in that order, already in the dataset's shape and dtype; it may
+    leave out unreadable ones, having said so in the report. ``name_of`` tells the user which
+    sample an index is.
+
+    ``groups`` (N,) int64 numbers the patient, source or series that a sample is of. ``times`` and
+    ``until`` (N,) int64 are the first and last moment that sample and target are made of, in any
+    one unit; splits by time keep these apart. ``baselines`` (N, B, K) float32 are naive
+    forecasts, named in ``SeriesInfo.baselines``.
     """
 
     split: SplitName
-    labels: Labels
+    labels: Array
     read: Callable[[], Iterator[Block]]
     name_of: Callable[[int], str]
+    groups: npt.NDArray[np.int64] | None = None
+    times: npt.NDArray[np.int64] | None = None
+    until: npt.NDArray[np.int64] | None = None
+    baselines: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All there is to know of an upload before its samples are read."""
+    """All there is to know of an upload before its samples are read.
+
+    ``class_names`` are those of classes, labels or classes of masks, and ``outputs`` the names of
+    the numbers that are predicted: one of the two is empty. ``features`` names the channels.
+    """
 
     input_shape: tuple[int, ...]
     dtype: Literal["uint8", "float32"]
     class_names: list[str]
     parts: list[Part]
+    task: Task = "classification"
+    outputs: list[str] = field(default_factory=list)
+    features: list[str] = field(default_factory=list)
+    series: SeriesInfo | None = None
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.class_names) or len(self.outputs)
 
 
 class Format(Protocol):

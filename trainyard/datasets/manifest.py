@@ -1,8 +1,9 @@
 """What is known of a dataset: the manifest beside the canonical arrays, and what sniffing takes.
 
 Canonical form, one folder: ``manifest.json`` and for each split ``<split>_x.npy``
-(N, *input_shape), uint8 or float32, and ``<split>_y.npy`` (N,) int64 for classification.
-C-contiguous, so that they can be memory-mapped.
+(N, *input_shape), uint8 or float32, and ``<split>_y.npy``, whose rows ``target_form`` tells.
+C-contiguous, so that they can be memory-mapped. A forecasting dataset has beside them
+``<split>_baselines.npy``: what the naive forecasts say of each sample.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ class SplitOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: Literal["random", "stratified"] = "stratified"
+    # Absent: by time for series, by group where one is named, stratified where there are classes,
+    # else at random.
+    by: Literal["random", "stratified", "group", "time"] | None = None
     val: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     test: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -37,7 +40,15 @@ class DatasetOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    task: Literal["classification"] | None = None
+    task: Task | None = None
+    target: str | list[str] | None = None  # column(s) to predict
+    features: list[str] | None = None  # columns that the model sees; else all that are left
+    ignore: list[str] = []  # columns, or glob patterns of files of an archive
+    time: str | None = None  # column that orders the rows of a series
+    group: str | None = None  # column: rows of one group never stand in two splits, or a series
+    window: PositiveInt | None = None  # rows that a forecast is made from
+    horizon: PositiveInt = 1  # rows ahead, each of which is an output
+    predict: Literal["value", "change", "direction"] = "value"  # of the target, in a forecast
     split: SplitOptions = SplitOptions()
     picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
 
@@ -51,8 +62,10 @@ class Problem(BaseModel):
 
 
 class SplitInfo(BaseModel):
+    """``class_counts`` are samples by class, samples by label, or pixels by class of the masks."""
+
     num_samples: int
-    class_counts: list[int]
+    class_counts: list[int] = []
 
 
 class ChannelStatistics(BaseModel):
@@ -62,6 +75,27 @@ class ChannelStatistics(BaseModel):
     std: list[float]
 
 
+class TargetStatistics(BaseModel):
+    """Of each output over the training split."""
+
+    mean: list[float]
+    std: list[float]
+    minimum: list[float]
+    maximum: list[float]
+
+
+class SeriesInfo(BaseModel):
+    """How windows were cut out of series."""
+
+    window: int  # rows a sample holds
+    horizon: int  # rows ahead that are predicted
+    time: str | None  # the column of the time
+    group: str | None  # the column that tells the series apart
+    num_series: int
+    predict: Literal["value", "change", "direction"] = "value"
+    baselines: list[str] = []  # the rows of ``<split>_baselines.npy``, such as last_value
+
+
 class Manifest(BaseModel):
     """All that training, checking and the dashboard need to know, without reading the arrays."""
 
@@ -69,8 +103,14 @@ class Manifest(BaseModel):
     task: Task
     input_shape: tuple[int, ...]
     dtype: Literal["uint8", "float32"]
-    num_classes: int
+    num_classes: (
+        int | None
+    )  # of classes, labels or classes of masks; None where outputs are numbers
     class_names: list[str]
+    outputs: list[str] = []  # names of the numbers that are predicted
+    features: list[str] = []  # names of the channels, where they have such
+    targets: TargetStatistics | None = None  # of the numbers that are predicted
+    series: SeriesInfo | None = None
     splits: dict[SplitName, SplitInfo]
     split_options: SplitOptions = SplitOptions()  # as asked for; they made ``made_splits``
     made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples
@@ -78,3 +118,30 @@ class Manifest(BaseModel):
     problems: list[Problem]  # warnings only, once ready
     size_bytes: int
     sha256: str  # over the arrays' bytes, shapes and class names; not over the problems
+
+    @property
+    def num_outputs(self) -> int:
+        """What a model's output is to have: of classes, labels, classes of masks, or numbers."""
+        return len(self.outputs) if self.num_classes is None else self.num_classes
+
+
+def target_form(
+    task: Task, input_shape: tuple[int, ...], num_outputs: int
+) -> tuple[tuple[int, ...], str]:
+    """Shape and dtype of a row of ``<split>_y.npy``.
+
+    A class index () int64; labels (L,) uint8 of 0 and 1; class indices by pixel (H, W) uint8;
+    numbers (K,) float32.
+
+    >>> target_form("segmentation", (3, 64, 48), 2)
+    ((64, 48), 'uint8')
+    """
+    match task:
+        case "classification":
+            return (), "int64"
+        case "multi-label":
+            return (num_outputs,), "uint8"
+        case "segmentation":
+            return input_shape[1:], "uint8"
+        case _:
+            return (num_outputs,), "float32"

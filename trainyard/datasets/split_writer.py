@@ -1,4 +1,4 @@
-"""One split while it is written: its two array files, and what the checks need afterwards."""
+"""One split while it is written: its array files, and what the checks need afterwards."""
 
 from __future__ import annotations
 
@@ -10,29 +10,40 @@ import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.canonical import Array, ArrayFile
-from trainyard.datasets.format import Labels, Part
-from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.format import Block, Contents, Labels, Part
+from trainyard.datasets.manifest import SplitName, target_form
 
 Hashes = npt.NDArray[np.uint64]
 
 
 class SplitWriter:
-    """Appends samples; keeps labels, a 64-bit hash and the origin of each (24 bytes a sample)."""
+    """Appends samples; keeps labels, a 64-bit hash and the origin of each (24 bytes a sample).
 
-    def __init__(self, folder: Path, name: SplitName, shape: tuple[int, ...], dtype: str) -> None:
-        self.name = name
-        self._x = ArrayFile(folder / f"{name}_x.npy", shape, dtype)
-        self._y = ArrayFile(folder / f"{name}_y.npy", (), "int64")
-        self._labels: list[Labels] = []
+    Of masks it keeps how many pixels each class has.
+    """
+
+    def __init__(self, folder: Path, name: SplitName, contents: Contents) -> None:
+        self.name, self._contents, self._folder = name, contents, folder
+        self._x = ArrayFile(folder / f"{name}_x.npy", contents.input_shape, contents.dtype)
+        shape, dtype = target_form(contents.task, contents.input_shape, contents.num_outputs)
+        self._y = ArrayFile(folder / f"{name}_y.npy", shape, dtype)
+        self._baselines: ArrayFile | None = None
+        self._pixels = np.zeros(max(contents.num_outputs, 1), np.int64)
+        self._labels: list[Array] = []
         self._hashes: list[Hashes] = []
         self._origins: list[tuple[Part, Labels]] = []
         self.num_not_finite = 0
 
-    def append(self, part: Part, indices: Labels, samples: Array) -> None:
-        """Write the samples (n, *input_shape) that stand at ``indices`` of ``part``."""
+    def append(self, part: Part, block: Block) -> None:
+        """Write the samples of a block of ``part``."""
+        indices, samples, masks = block
         labels = part.labels[indices]
         self._x.append(samples)
-        self._y.append(labels)
+        self._y.append(labels if masks is None else masks)
+        if masks is not None:
+            self._pixels += np.bincount(masks.reshape(-1), minlength=len(self._pixels))
+        if part.baselines is not None:
+            self._append_baselines(part.baselines[indices])
         self._labels.append(labels)
         self._hashes.append(hash_rows(samples))
         self._origins.append((part, indices))
@@ -40,17 +51,52 @@ class SplitWriter:
             self.num_not_finite += samples.size - int(np.isfinite(samples).sum())
 
     def finish(self) -> dict[str, dict[str, Any]]:
-        """Complete both files; what identifies their content, by name."""
+        """Complete the files; what identifies their content, by name."""
+        if self._baselines is not None:
+            self._baselines.finish()
         return {f"{self.name}_x": self._x.finish(), f"{self.name}_y": self._y.finish()}
 
     def close(self) -> None:
         """Close the files as they are, in case of an error."""
         self._x.close()
         self._y.close()
+        if self._baselines is not None:
+            self._baselines.close()
+
+    def _append_baselines(self, baselines: Array) -> None:
+        if self._baselines is None:
+            path = self._folder / f"{self.name}_baselines.npy"
+            self._baselines = ArrayFile(path, baselines.shape[1:], "float32")
+        self._baselines.append(baselines)
+
+    @property
+    def num_rows(self) -> int:
+        return self._x.num_rows
+
+    @property
+    def targets(self) -> Array:
+        """What is kept of the targets: as ``Part.labels``, of the rows of this split."""
+        return np.concatenate(self._labels)
 
     @property
     def labels(self) -> Labels:
-        return np.concatenate(self._labels)
+        """Class indices (N,), of a classification."""
+        return self.targets
+
+    def class_counts(self) -> list[int]:
+        """Samples by class or label, pixels by class of masks; empty for numbers."""
+        num_outputs = self._contents.num_outputs
+        counts: Array
+        match self._contents.task:
+            case "classification":
+                counts = np.bincount(self.targets, minlength=num_outputs)
+            case "multi-label":
+                counts = self.targets.sum(axis=0, dtype=np.int64)
+            case "segmentation":
+                counts = self._pixels
+            case _:
+                counts = np.zeros(0, np.int64)
+        return [int(count) for count in counts]
 
     @property
     def hashes(self) -> Hashes:

@@ -10,11 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.canonical import RunningStatistics, digest
-from trainyard.datasets.checks import check_classes, check_leaks, check_values
-from trainyard.datasets.format import Contents, Upload
-from trainyard.datasets.manifest import ChannelStatistics, Manifest, SplitInfo, SplitName
+from trainyard.datasets.checks import check_classes, check_leaks, check_targets, check_values
+from trainyard.datasets.format import Block, Contents, Upload
+from trainyard.datasets.manifest import (
+    ChannelStatistics,
+    Manifest,
+    SplitInfo,
+    SplitName,
+    TargetStatistics,
+)
 from trainyard.datasets.split_writer import SplitWriter
-from trainyard.datasets.splits import SPLITS, choose_splits
+from trainyard.datasets.splits import LEFT_OUT, SPLITS, choose_splits, way_of
 
 Plan = dict[SplitName, npt.NDArray[np.int8]]  # by part: the split of each source sample
 
@@ -30,9 +36,12 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
     with ExitStack() as stack:
         splits, statistics = _write(contents, plan, folder, stack)
         report = upload.report
-        announced = {int(i) for part in contents.parts for i in np.unique(part.labels)}
         check_values(splits, report)
-        check_classes(splits, announced, contents.class_names, report)
+        if contents.task == "classification":
+            announced = {int(i) for part in contents.parts for i in np.unique(part.labels)}
+            check_classes(splits, announced, contents.class_names, report)
+        else:
+            check_targets(splits, contents, report)
         check_leaks(splits, report)
         report.raise_if_rejected()
         files = {key: value for split in splits for key, value in split.finish().items()}
@@ -40,18 +49,24 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
     mean, std = statistics.mean_and_std()
     return Manifest(
         format=format_name,
-        task="classification",
+        task=contents.task,
         input_shape=contents.input_shape,
         dtype=contents.dtype,
-        num_classes=len(contents.class_names),
+        num_classes=None if contents.outputs else len(contents.class_names),
         class_names=contents.class_names,
-        splits={s.name: _info(s, len(contents.class_names)) for s in splits},
-        split_options=upload.options.split,
+        outputs=contents.outputs,
+        features=contents.features,
+        targets=_target_statistics(splits) if contents.outputs else None,
+        series=contents.series,
+        splits={
+            s.name: SplitInfo(num_samples=s.num_rows, class_counts=s.class_counts()) for s in splits
+        },
+        split_options=upload.options.split.model_copy(update={"by": way_of(contents, upload)}),
         made_splits=[s.name for s in splits if s.name not in given],
         statistics=ChannelStatistics(mean=mean, std=std),
         problems=upload.report.problems(),
         size_bytes=sum(f.stat().st_size for f in folder.iterdir()),
-        sha256=digest(contents.class_names, files),
+        sha256=digest(contents.class_names or contents.outputs, files),
     )
 
 
@@ -69,22 +84,28 @@ def _check_size(contents: Contents, upload: Upload) -> None:
 def _plan(contents: Contents, upload: Upload) -> Plan:
     """Where every sample goes; splits that are missing are taken from training."""
     plan = {p.split: np.full(len(p.labels), SPLITS.index(p.split), np.int8) for p in contents.parts}
-    labels = next((p.labels for p in contents.parts if p.split == "train"), None)
-    if labels is None or not len(labels):
+    train = next((p for p in contents.parts if p.split == "train"), None)
+    if train is None or not len(train.labels):
         upload.report.reject("there are no training samples")
     for name, chosen in plan.items():
         if not len(chosen):
             upload.report.warning(f"the {name} split of the upload is empty")
     missing = [name for name in SPLITS if name not in plan or not len(plan[name])]
     options = upload.options.split
-    plan["train"] = choose_splits(labels, options, missing)
+    way = way_of(contents, upload)
+    plan["train"] = choose_splits(train, options.model_copy(update={"by": way}), missing)
+    if left_out := int(np.sum(plan["train"] == LEFT_OUT)):
+        upload.report.warning(
+            f"{left_out:,} of {len(train.labels):,} samples were left out between the splits, as "
+            "theirs and a later split's moments overlap"
+        )
     for name in missing:
         if not getattr(options, name, 0):
             continue
         num = int(np.sum(plan["train"] == SPLITS.index(name)))
         upload.report.warning(
-            f"no {name} split in the upload: {num:,} of {len(labels):,} training samples were "
-            f"taken for it ({options.by}, seed {options.seed})"
+            f"no {name} split in the upload: {num:,} of {len(train.labels):,} training samples "
+            f"were taken for it ({way}{'' if way == 'time' else f', seed {options.seed}'})"
         )
     return plan
 
@@ -96,23 +117,32 @@ def _write(
     writers: dict[int, SplitWriter] = {}
     statistics = RunningStatistics(contents.input_shape[0])
     for part in contents.parts:
-        for indices, samples in part.read():
-            numbers = plan[part.split][indices]
-            for number in np.unique(numbers).tolist():
+        for block in part.read():
+            numbers = plan[part.split][block.indices]
+            for number in set(np.unique(numbers).tolist()) - {LEFT_OUT}:
                 if number not in writers:
-                    name = SPLITS[number]
-                    writers[number] = SplitWriter(
-                        folder, name, contents.input_shape, contents.dtype
-                    )
+                    writers[number] = SplitWriter(folder, SPLITS[number], contents)
                     stack.callback(writers[number].close)
-                mask = numbers == number
-                chosen = samples if mask.all() else samples[mask]
-                writers[number].append(part, indices[mask], chosen)
+                chosen = _where(block, numbers == number)
+                writers[number].append(part, chosen)
                 if SPLITS[number] == "train":
-                    statistics.update(chosen)
+                    statistics.update(chosen.samples)
     return [writers[number] for number in sorted(writers)], statistics
 
 
-def _info(split: SplitWriter, num_classes: int) -> SplitInfo:
-    counts = np.bincount(split.labels, minlength=num_classes)
-    return SplitInfo(num_samples=len(split.labels), class_counts=counts.tolist())
+def _where(block: Block, mask: npt.NDArray[np.bool_]) -> Block:
+    if mask.all():
+        return block
+    masks = None if block.masks is None else block.masks[mask]
+    return Block(block.indices[mask], block.samples[mask], masks)
+
+
+def _target_statistics(splits: list[SplitWriter]) -> TargetStatistics:
+    """Of the training split, which stands first, in float64."""
+    numbers = splits[0].targets.astype(np.float64)
+    return TargetStatistics(
+        mean=numbers.mean(axis=0).tolist(),
+        std=numbers.std(axis=0).tolist(),
+        minimum=numbers.min(axis=0).tolist(),
+        maximum=numbers.max(axis=0).tolist(),
+    )

@@ -77,4 +77,4 @@ def _table(upload: Upload, member: Member) -> np.ndarray:
 def _samples(upload: Upload, member: Member, side: int) -> Iterator[Block]:
     """Read again when it is needed: no more than one table is in memory."""
     pixels = _table(upload, member)[:, 1:]
-    yield np.arange(len(pixels)), pixels.reshape(-1, 1, side, side)
+    yield Block(np.arange(len(pixels)), pixels.reshape(-1, 1, side, side))

@@ -1149,6 +1149,11 @@ export interface components {
             created_at: string;
             /** Dtype */
             dtype: ("uint8" | "float32") | null;
+            /**
+             * Features
+             * @description Names of the channels, where they have such.
+             */
+            features: string[] | null;
             /** File Name */
             file_name: string;
             /** Finished At */
@@ -1164,13 +1169,22 @@ export interface components {
             input_shape: number[] | null;
             /** Name */
             name: string;
-            /** Num Classes */
+            /**
+             * Num Classes
+             * @description Of classes, labels or classes of masks; null where numbers are predicted.
+             */
             num_classes: number | null;
+            /**
+             * Outputs
+             * @description Names of the numbers that are predicted.
+             */
+            outputs: string[] | null;
             /**
              * Problems
              * @description The report of the scan. A rejected dataset has at least one `error`.
              */
             problems: components["schemas"]["Problem"][];
+            series: components["schemas"]["SeriesInfo"] | null;
             /**
              * Sha256
              * @description Digest of the arrays.
@@ -2025,10 +2039,16 @@ export interface components {
          * @description One sample of a split and its label.
          */
         Sample: {
-            /** Class Name */
-            class_name: string;
-            /** Label */
-            label: number;
+            /**
+             * Class Name
+             * @description Of a class; of several labels their names, separated by commas.
+             */
+            class_name: string | null;
+            /**
+             * Label
+             * @description A class, 0 or 1 for each label, or the numbers to predict; null where it is a mask.
+             */
+            label: number | number[] | number[] | null;
             /**
              * N
              * @description Its place in the split, from 0.
@@ -2071,6 +2091,33 @@ export interface components {
             sha256: string;
         };
         /**
+         * SeriesInfo
+         * @description How windows were cut out of series.
+         */
+        SeriesInfo: {
+            /**
+             * Baselines
+             * @default []
+             */
+            baselines: string[];
+            /** Group */
+            group: string | null;
+            /** Horizon */
+            horizon: number;
+            /** Num Series */
+            num_series: number;
+            /**
+             * Predict
+             * @default value
+             * @enum {string}
+             */
+            predict: "value" | "change" | "direction";
+            /** Time */
+            time: string | null;
+            /** Window */
+            window: number;
+        };
+        /**
          * SessionInfo
          * @description Who is logged in.
          */
@@ -2084,7 +2131,10 @@ export interface components {
         };
         /** Split */
         Split: {
-            /** Class Counts */
+            /**
+             * Class Counts
+             * @description Samples by class or label; of masks, pixels by class; empty where numbers are predicted.
+             */
             class_counts: number[];
             /** Num Samples */
             num_samples: number;

@@ -193,7 +193,7 @@ def _read(
         indices.append(index)
         pictures.append(picture)
         if len(pictures) * row_bytes >= BLOCK_BYTES:
-            yield np.array(indices), np.stack(pictures)
+            yield Block(np.array(indices), np.stack(pictures))
             indices, pictures = [], []
     if pictures:
-        yield np.array(indices), np.stack(pictures)
+        yield Block(np.array(indices), np.stack(pictures))
