@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from bench.engine import STATISTICS, graph_of, made_split
+from bench.engine import GOAL, STATISTICS, graph_of, made_split
 from trainyard.spec.job import parse_job
 from worker.training import device as devices
 from worker.training.protocol import CheckpointFile
@@ -78,7 +78,7 @@ def measure(name: str, device: torch.device, rounds: int) -> None:
 def run_of(name: str, device: torch.device) -> Run:
     spec = parse_job(json.loads((EXAMPLES / f"{name}.json").read_text()) | {"dataset": "made"})
     training = spec.training.model_copy(update={"epochs": 1000, "report_every_steps": 1})
-    return Run(training, graph_of(spec), made_split(), STATISTICS, device, 10)
+    return Run(training, graph_of(spec), made_split(), STATISTICS, device, GOAL)
 
 
 def _milliseconds(seconds: list[float]) -> str:

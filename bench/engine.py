@@ -27,7 +27,7 @@ from trainyard.spec.job import JobSpec, parse_job
 from trainyard.spec.preprocess import Statistics
 from worker.training import device as devices
 from worker.training.build import build
-from worker.training.protocol import Split
+from worker.training.protocol import Goal, Split
 from worker.training.run import Run
 
 SPEC = json.loads((Path(__file__).parents[1] / "examples" / "fashion_cnn.json").read_text())
@@ -36,6 +36,7 @@ BATCH_SIZE = 128
 STEPS = 20
 WARM_UP = 5
 STATISTICS = Statistics([72.9], [90.0])
+GOAL = Goal("classification", [str(k) for k in range(10)])
 
 Step = Callable[[], None]
 
@@ -117,7 +118,7 @@ def plain(spec: JobSpec, split: Split, device: torch.device, precision: str) -> 
 def engine(spec: JobSpec, split: Split, device: torch.device, precision: str) -> Step:
     """A step of ours, with a report where the loop makes one."""
     training = spec.training.model_copy(update={"precision": precision, "epochs": 1000})
-    run = Run(training, graph_of(spec), split, STATISTICS, device, 10)
+    run = Run(training, graph_of(spec), split, STATISTICS, device, GOAL)
     interval = spec.training.report_interval(spec.training.epochs * run.steps_per_epoch)
 
     def step() -> None:

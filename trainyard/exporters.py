@@ -22,7 +22,9 @@ class TrainedModel:
     """What an exporter is given: a copy of its own, on the CPU, in float32, for evaluation.
 
     ``preprocessing`` takes raw samples (N, *input_shape) float32, 0 to 255 where ``dtype`` is
-    uint8; its output goes into ``network``, which gives logits (N, len(class_names)).
+    uint8; its output goes into ``network``, which gives logits (N, len(class_names)), by pixel
+    where ``task`` is segmentation, or numbers. ``ending`` makes probabilities of them, or numbers
+    in the dataset's units, which ``class_names`` then names.
     """
 
     network: nn.Module
@@ -30,6 +32,8 @@ class TrainedModel:
     input_shape: tuple[int, ...]
     dtype: str
     class_names: list[str]
+    task: str
+    ending: nn.Module
 
 
 class Exporter(ABC):

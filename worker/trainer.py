@@ -36,7 +36,7 @@ from worker.training.checkpoint import take_over_threads
 from worker.training.device import choose_device
 from worker.training.endings import estimated
 from worker.training.loop import train
-from worker.training.protocol import CheckpointFile, Level, Outcome, Progress, Split
+from worker.training.protocol import CheckpointFile, Goal, Level, Outcome, Progress, Split
 
 # Here, so that the fork server has done it for every trainer.
 load_plugins()
@@ -182,6 +182,17 @@ def _failed(code: ReasonCode, message: str, hint: str) -> Outcome:
     return Outcome("failed", reason={"code": code.value, "message": message, "hint": hint})
 
 
+def _goal(manifest: Manifest) -> Goal:
+    targets, series = manifest.targets, manifest.series
+    return Goal(
+        manifest.task,
+        manifest.outputs or manifest.class_names,
+        mean=targets.mean if targets else (),
+        std=targets.std if targets else (),
+        baselines=series.baselines if series else (),
+    )
+
+
 def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome:
     spec = parse_job(start.data["spec"])
     dataset = open_dataset(Path(start.data["folder"]))
@@ -190,7 +201,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
     graph = resolve(
         spec.model,
         spec.training.model_shape(manifest.input_shape),
-        manifest.num_classes,
+        manifest.num_outputs,
         task=manifest.task,
         takes=spec.training.loss.takes,
     )
@@ -208,9 +219,9 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
     return train(
         spec,
         graph,
-        {name: Split(x, y) for name, (x, y) in dataset.splits.items()},
+        {name: Split(x, y, dataset.baselines.get(name)) for name, (x, y) in dataset.splits.items()},
         Statistics(manifest.statistics.mean, manifest.statistics.std),
-        manifest.class_names,
+        _goal(manifest),
         reporter,
         stop,
         device=device,

@@ -72,8 +72,9 @@ def _sound_spec(context: Context, caller: Identity, body: dict[str, Any]) -> Job
     if has_definitions(spec):
         with context.database.read() as session:
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
-            held_against(session, context, caller.owner_id, spec, facts)
-        tried(context, spec, facts)
+            fitted = spec.for_task(facts.task)
+            held_against(session, context, caller.owner_id, fitted, facts)
+        tried(context, fitted, facts)
     return spec
 
 
@@ -81,7 +82,9 @@ def _make_job(
     session: Session, context: Context, caller: Identity, spec: JobSpec, body: dict[str, Any]
 ) -> str:
     dataset = named_dataset(session, caller.owner_id, spec.dataset)
-    _, awaited = held_against(session, context, caller.owner_id, spec, facts_of(dataset))
+    facts = facts_of(dataset)
+    spec = spec.for_task(facts.task)
+    _, awaited = held_against(session, context, caller.owner_id, spec, facts)
     refuse_too_many(session, context, caller.owner_id)
     written = {key: value for key, value in body.items() if key in jobs.WRITTEN}
     job = jobs.create_job(session, caller.owner_id, dataset, spec, written, after=awaited)

@@ -139,4 +139,5 @@ def _facts(context: Context, job: Job) -> dict[str, Any]:
         passport = job_passport(session, job)
     assert manifest is not None, "a job is made for a ready dataset only"
     points = [(series.name, step, value) for series in found for step, value in series.points]
-    return {"class_names": manifest["class_names"], "metrics": points, "passport": passport}
+    names = manifest.get("outputs") or manifest["class_names"]
+    return {"class_names": names, "metrics": points, "passport": passport}

@@ -7,7 +7,6 @@ the ONNX file, so raw samples go in: pictures 0 to 255.
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from api.models.told import told
 from trainyard.jsonable import number
 
 MAX_MODELS = 2
@@ -85,11 +85,11 @@ def _bundle(request: dict[str, Any]) -> bytes:
 def _predict(
     request: dict[str, Any], models: OrderedDict[str, Any], max_picture_pixels: int
 ) -> list[Any]:
-    """One list of ``{"class", "probability"}`` a sample.
+    """One of ``told.py``'s answers a sample.
 
-    ``request``: ``model`` (path of the ONNX file, whose name changes with its content),
-    ``input_shape``, ``dtype``, ``class_names``, ``top``, and ``pictures`` (paths and names) or
-    ``arrays``.
+    ``request``: ``model`` (path of the ONNX file, whose name changes with its content), ``kind``
+    (the dataset's task), ``input_shape``, ``dtype``, ``names``, ``top``, and ``pictures`` (paths
+    and names) or ``arrays``.
     """
     import numpy as np
 
@@ -99,7 +99,7 @@ def _predict(
     for begin in range(0, len(samples), BATCH):
         inputs = np.ascontiguousarray(samples[begin : begin + BATCH], dtype=np.float32)
         rows += list(model.run(None, {"input": inputs})[0])
-    return [_top(row.tolist(), request["class_names"], request["top"]) for row in rows]
+    return [told(row, request["kind"], request["names"], request["top"]) for row in rows]
 
 
 def _model(path: str, models: OrderedDict[str, Any]) -> Any:
@@ -151,17 +151,3 @@ def _arrays(request: dict[str, Any]) -> Any:
         mistake = {"path": "", "message": "the samples do not fit the model"}
         raise _Mistakes([mistake | {"expected": expected, "received": received}])
     return samples
-
-
-def _top(probabilities: list[float], class_names: list[str], count: int) -> list[dict[str, Any]]:
-    def height(n: int) -> float:
-        return probabilities[n] if math.isfinite(probabilities[n]) else -1.0
-
-    order = sorted(range(len(probabilities)), key=height, reverse=True)[:count]
-    return [
-        {
-            "class": class_names[n] if n < len(class_names) else str(n),
-            "probability": probabilities[n] if math.isfinite(probabilities[n]) else "NaN",
-        }
-        for n in order
-    ]

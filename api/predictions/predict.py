@@ -43,14 +43,16 @@ def _predict(
         job = jobs.get_job(session, caller.owner_id, job_id)
         manifest = datasets.dataset_of(session, job).manifest
     assert manifest is not None, "a job is made for a ready dataset only"
+    manifest = {"outputs": [], **manifest}  # of an upload before there were numbers to predict
     request: dict[str, Any] = {
         "task": "predict",
+        "kind": manifest["task"],
+        "names": manifest["outputs"] or manifest["class_names"],
         "model": str(model_file(context, job, "onnx", "best").path),
         "input_shape": manifest["input_shape"],
         "dtype": manifest["dtype"],
-        "class_names": manifest["class_names"],
         "top": top,
         **samples,
     }
     found = context.model_process.ask(request)
-    return Predictions(predictions=[Prediction.model_validate({"top": one}) for one in found])
+    return Predictions(predictions=[Prediction.model_validate(one) for one in found])

@@ -17,10 +17,27 @@ class ClassProbability(ApiModel):
     probability: Number
 
 
-class Prediction(ApiModel):
-    """The most probable classes of one sample."""
+class ClassShare(ApiModel):
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
-    top: list[ClassProbability]
+    class_name: Annotated[str, Field(alias="class")]
+    share: Number
+    """Of the picture's pixels."""
+
+
+class Prediction(ApiModel):
+    """What the model says of one sample; what is not of its task is null."""
+
+    top: list[ClassProbability] | None = None
+    """The most probable classes, or labels."""
+    labels: list[str] | None = None
+    """The labels whose probability is one half or more."""
+    mask: str | None = None
+    """The most probable class of each pixel, as a data URL of a grey PNG of class indices."""
+    classes: list[ClassShare] | None = None
+    """How much of the picture each class covers."""
+    values: dict[str, Number] | None = None
+    """The predicted numbers by the names of the outputs."""
 
 
 class Predictions(ApiModel):

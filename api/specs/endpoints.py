@@ -53,6 +53,7 @@ def check_spec(context: Ctx, caller: Caller, body: CheckRequest) -> CheckResult:
         if facts is None:
             assert spec.dataset is not None, "parse_check asks for one of both"
             facts = facts_of(named_dataset(session, caller.owner_id, spec.dataset))
+        spec = spec.for_task(facts.task)
         report, _ = held_against(session, context, caller.owner_id, spec, facts)
     report["warnings"] += tried(context, spec, facts)
     return CheckResult.model_validate(report)

@@ -50,7 +50,7 @@ def facts_of(dataset: Dataset) -> DatasetFacts:
     return DatasetFacts(
         task=manifest.task,
         input_shape=manifest.input_shape,
-        num_classes=manifest.num_classes,
+        num_classes=manifest.num_outputs,
         num_train=manifest.splits["train"].num_samples,
         class_names=tuple(manifest.class_names),
         num_val=manifest.splits["val"].num_samples if "val" in manifest.splits else None,

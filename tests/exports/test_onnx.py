@@ -14,7 +14,16 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from tests.training.support import CLASSES, RICH_LAYERS, SHAPE, job, made_splits, run, statistics_of
+from tests.training.support import (
+    CLASSES,
+    GOAL,
+    RICH_LAYERS,
+    SHAPE,
+    job,
+    made_splits,
+    run,
+    statistics_of,
+)
 from trainyard.bundle import bundle
 from trainyard.onnx_weights import with_weights
 from trainyard.spec.graph import resolve
@@ -38,6 +47,11 @@ def preprocessing_of(split):
     return Preprocessing(affine(None, statistics_of(split), dtype="uint8"), SHAPE)
 
 
+def _exported(network, preprocessing):
+    ending = torch.nn.Softmax(dim=1)
+    return export(network, preprocessing, SHAPE, GOAL, ending, dtype="uint8")
+
+
 def probabilities(onnx: bytes, x: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(onnx)
     return session.run(["probabilities"], {"input": x.astype(np.float32)})[0]
@@ -47,7 +61,7 @@ def probabilities(onnx: bytes, x: np.ndarray) -> np.ndarray:
 def exported():
     test = made_splits()["test"]
     network, preprocessing = network_of(RICH_LAYERS, 1), preprocessing_of(test)
-    return network, preprocessing, export(network, preprocessing, SHAPE, CLASSES, dtype="uint8")
+    return network, preprocessing, _exported(network, preprocessing)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 34])
@@ -156,7 +170,9 @@ def test_preload_leaves_little_to_import_for_the_first_export(tmp_path):
         "before = set(sys.modules)\n"
         "import torch\n"
         "from worker.exports.onnx import export\n"
-        "export(torch.nn.Flatten(), torch.nn.Identity(), (3,), ['a'], dtype='uint8')\n"
+        "from worker.training.protocol import Goal\n"
+        "export(torch.nn.Flatten(), torch.nn.Identity(), (3,), Goal('classification', ['a']),"
+        " torch.nn.Softmax(dim=1), dtype='uint8')\n"
         "print(len(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

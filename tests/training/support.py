@@ -10,9 +10,10 @@ from trainyard.spec.graph import Graph, resolve
 from trainyard.spec.job import JobSpec, parse_job
 from trainyard.spec.preprocess import Statistics
 from worker.training.loop import train
-from worker.training.protocol import CheckpointFile, Outcome, Progress, Split
+from worker.training.protocol import CheckpointFile, Goal, Outcome, Progress, Split
 
 CLASSES = ["bar", "column", "square"]
+GOAL = Goal("classification", CLASSES)
 SHAPE = (1, 12, 12)
 
 SMALL_LAYERS: list[dict[str, Any]] = [
@@ -120,7 +121,7 @@ def run(
         graph_of(spec),
         splits,
         statistics_of(splits["train"]),
-        CLASSES,
+        GOAL,
         reporter,
         reporter,
         device="cpu",

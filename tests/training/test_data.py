@@ -16,7 +16,7 @@ from worker.training import checkpoint
 from worker.training.data import Preprocessing, Samples, epoch_order
 from worker.training.metrics import Accumulator
 from worker.training.protocol import Split
-from worker.training.report import ClassificationReport
+from worker.training.reports.classification import ClassificationReport
 
 CPU = torch.device("cpu")
 
@@ -141,7 +141,7 @@ def test_optimizer_state_keeps_values_and_strides(kind):
 
 
 def test_report_of_six_pictures_is_the_one_worked_by_hand():
-    report = ClassificationReport(["a", "b"], CPU)
+    report = ClassificationReport(["a", "b"], [3, 1], CPU)
     right, wrong = torch.tensor([[4.0, 0.0]]), torch.tensor([[0.0, 2.0]])
     report.add(torch.cat([right, right, wrong]), torch.tensor([0, 0, 0]))
     report.add(torch.cat([wrong, right, wrong]), torch.tensor([1, 1, 1]))
@@ -159,7 +159,7 @@ def test_report_of_six_pictures_is_the_one_worked_by_hand():
 
 
 def test_class_that_is_never_predicted_has_precision_zero():
-    report = ClassificationReport(["a", "b"], CPU)
+    report = ClassificationReport(["a", "b"], [3, 1], CPU)
     report.add(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
     per_class = report.as_json("val")["per_class"]
     assert (per_class[1]["precision"], per_class[1]["recall"], per_class[1]["f1"]) == (0, 0, 0)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from tests.spec.specs import first_spec, mistakes_of
 from tests.training.support import (
     CLASSES,
+    GOAL,
     RICH_LAYERS,
     SHAPE,
     Remember,
@@ -79,7 +80,7 @@ def test_export_takes_raw_pictures_and_holds_the_resize():
     splits = made_splits()
     statistics, reporter = statistics_of(splits["train"]), Remember()
     graph = resolve(spec.model, spec.training.model_shape(SHAPE), len(CLASSES))
-    outcome = train(spec, graph, splits, statistics, CLASSES, reporter, reporter, device="cpu")
+    outcome = train(spec, graph, splits, statistics, GOAL, reporter, reporter, device="cpu")
     session = onnxruntime.InferenceSession(outcome.onnx)
     test = splits["test"]
     (probabilities,) = session.run(None, {"input": test.x.astype(np.float32)})
@@ -130,7 +131,7 @@ def test_grayscale_travels_into_the_export_which_takes_colours():
     statistics, reporter = by_channel(splits["train"].x), Remember()
     graph = resolve(spec.model, spec.training.model_shape((3, 12, 12)), len(CLASSES))
     assert graph.input_shape == (1, 10, 10)
-    outcome = train(spec, graph, splits, statistics, CLASSES, reporter, reporter, device="cpu")
+    outcome = train(spec, graph, splits, statistics, GOAL, reporter, reporter, device="cpu")
     session = onnxruntime.InferenceSession(outcome.onnx)
     assert session.get_inputs()[0].shape[1:] == [3, 12, 12]
     test = splits["test"]

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load, save
 
 from tests.training.support import (
-    CLASSES,
+    GOAL,
     RICH_LAYERS,
     SHAPE,
     Remember,
@@ -25,7 +25,7 @@ def begun(spec, weights: dict[str, torch.Tensor], steps: int = 0):
     split = {"train": made_split(70, 1)}
     reporter = Remember(steps)
     outcome = train(
-        spec, graph_of(spec), split, statistics_of(split["train"]), CLASSES, reporter, reporter,
+        spec, graph_of(spec), split, statistics_of(split["train"]), GOAL, reporter, reporter,
         device="cpu", initial=save(weights),
     )  # fmt: skip
     return outcome, reporter

@@ -16,6 +16,7 @@ from safetensors.torch import load
 
 from tests.training.support import (
     CLASSES,
+    GOAL,
     RICH_LAYERS,
     Remember,
     graph_of,
@@ -193,7 +194,7 @@ def run_with_statistics(spec, splits, of):
     reporter = Remember()
     statistics = statistics_of(of["train"])
     graph = graph_of(spec)
-    outcome = train(spec, graph, splits, statistics, CLASSES, reporter, reporter, device="cpu")
+    outcome = train(spec, graph, splits, statistics, GOAL, reporter, reporter, device="cpu")
     return outcome, reporter
 
 
@@ -285,7 +286,7 @@ def test_a_checkpoint_is_of_its_step_however_far_the_training_has_gone_on():
     spec = rich_job(checkpoints={"every_steps": 2}, epochs=1, report_every_steps=1)
     slow, splits = Slow(), made_splits()
     statistics = statistics_of(splits["train"])
-    train(spec, graph_of(spec), splits, statistics, CLASSES, slow, slow, device="cpu")
+    train(spec, graph_of(spec), splits, statistics, GOAL, slow, slow, device="cpu")
     assert [file.step for file in slow.checkpoints] == [2, 4, 5]
     for file in slow.checkpoints[:-1]:
         _, stopped = run(spec, stop_at_step=file.step)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.training.support import job, made_splits, run
-from trainyard.spec.metrics import METRICS, ConfusionMetric, MeanMetric, ScoreMetric
+from trainyard.spec.metrics import METRICS, ConfusionMetric, MeanMetric, NumberMetric, ScoreMetric
 from trainyard.spec.training import TrainingSpec
+from worker.training.protocol import Goal
 from worker.training.whole_split import WholeSplit
 
 # Rows true, columns predicted; class 3 never occurs.
@@ -30,15 +31,30 @@ def test_metric_reads_back_has_a_series_and_a_value_from_0_to_1_when_all_is_righ
     spec = METRICS[name].model_validate(example)
     assert METRICS[name].model_validate_json(spec.model_dump_json()) == spec
     assert TrainingSpec.model_validate({"metrics": [example], "monitor": f"val/{spec.series()}"})
-    logits, targets = 50.0 * torch.eye(3), torch.arange(3)
     best = 1.0 if spec.higher_is_better else 0.0
-    assert value_of(spec, logits, targets) == pytest.approx(best, abs=1e-6)
+    for task in spec.tasks:
+        outputs, targets = perfect(task)
+        assert value_of(spec, outputs, targets, task) == pytest.approx(best, abs=1e-6)
 
 
-def value_of(spec, logits, targets):
+def perfect(task):
+    """Outputs that leave nothing to wish for, and their targets."""
+    if task == "classification":
+        return 50.0 * torch.eye(3), torch.arange(3)
+    if task == "multi-label":
+        labels = torch.tensor([[0, 1], [1, 0], [1, 1], [0, 0]])
+        return 100.0 * labels - 50.0, labels.float()
+    if task == "segmentation":
+        masks = torch.arange(3).repeat(4, 2, 2)
+        return 50.0 * torch.eye(3)[masks].movedim(-1, 1), masks
+    numbers = torch.arange(12.0).view(4, 3)
+    return numbers, numbers.clone()
+
+
+def value_of(spec, logits, targets, task="classification"):
     if isinstance(spec, MeanMetric):
         return spec.build()(logits, targets).item() / len(targets)
-    gather = WholeSplit(TrainingSpec(metrics=[spec]))
+    gather = WholeSplit(TrainingSpec(metrics=[spec]), Goal(task, []))
     for batch in range(0, len(targets), 2):
         gather.add(logits[batch : batch + 2], targets[batch : batch + 2])
     return gather.values()[spec.series()]
@@ -139,7 +155,7 @@ def test_means_count_samples():
 
 
 def test_kinds_of_metrics_are_told_apart():
-    kinds = (MeanMetric, ConfusionMetric, ScoreMetric)
+    kinds = (MeanMetric, ConfusionMetric, ScoreMetric, NumberMetric)
     assert all(sum(issubclass(cls, kind) for kind in kinds) == 1 for cls in METRICS)
 
 

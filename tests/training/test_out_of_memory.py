@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load
 
 from tests.training.support import (
-    CLASSES,
+    GOAL,
     Remember,
     graph_of,
     job,
@@ -58,7 +58,7 @@ def trained(spec: JobSpec) -> tuple[Outcome, Remember]:
     """All steps, and no test or export."""
     reporter, statistics = Remember(NUM_STEPS), statistics_of(SPLITS["train"])
     outcome = train(
-        spec, graph_of(spec), SPLITS, statistics, CLASSES, reporter, reporter, device="cpu"
+        spec, graph_of(spec), SPLITS, statistics, GOAL, reporter, reporter, device="cpu"
     )
     return outcome, reporter
 
@@ -142,4 +142,4 @@ def test_a_defined_layer_that_mixes_the_samples_of_a_batch_forbids_parts() -> No
 def run_of(spec: JobSpec) -> Run:
     split = SPLITS["train"]
     graph, device = graph_of(spec), torch.device("cpu")
-    return Run(spec.training, graph, split, statistics_of(split), device, len(CLASSES))
+    return Run(spec.training, graph, split, statistics_of(split), device, GOAL)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.support import CLASSES, Remember, made_split, statistics_of
+from tests.training.support import GOAL, Remember, made_split, statistics_of
 from tests.training.test_defined_training import PAGE
 from tests.training.test_definitions import LAYERS as DEFINED_LAYERS
 from trainyard.spec.graph import Graph, resolve
@@ -125,7 +125,7 @@ def attempt(
     np.random.seed(98)
     torch.manual_seed(97)
     outcome = train(
-        spec, graph, SPLITS, statistics_of(SPLITS["train"]), CLASSES, reporter, reporter,
+        spec, graph, SPLITS, statistics_of(SPLITS["train"]), GOAL, reporter, reporter,
         device="cpu", resume=resume, initial=initial,
     )  # fmt: skip
     return outcome, reporter
@@ -202,7 +202,7 @@ def half_precision_run() -> Run:
     torch.manual_seed(0)
     run = Run(
         spec.training, graph_of(spec), SPLITS["train"], Statistics([60.0], [40.0]),
-        torch.device("cpu"), len(CLASSES),
+        torch.device("cpu"), GOAL,
     )  # fmt: skip
     run.dtype = torch.float16
     # So large at first that steps are left out until it has come down.

@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-Task = Literal["classification", "multi-label", "regression", "segmentation", "forecasting"]
+from trainyard.spec.tasks import Task as Task
+
 SplitName = Literal["train", "val", "test"]
 
 

@@ -161,11 +161,7 @@ def _layers(graph: Graph) -> list[LayerReport]:
 
 def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
     found = spec.training.mistakes(facts.input_shape, facts.num_classes)
-    loss = spec.training.loss
-    if facts.task not in loss.tasks:
-        message = f"the loss {loss.type} is for {' or '.join(loss.tasks)}, not for {facts.task}"
-        found.append(Mistake("/training/loss/type", message, facts.task, loss.type))
-    return found
+    return found + spec.training.mistakes_of_task(facts.task)
 
 
 def _too_many_layers(expansion: Expansion, limits: Limits) -> list[Mistake]:

@@ -12,7 +12,10 @@ AutoPrecision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """A dataset as the spec sees it. ``num_classes`` and ``num_train`` are None when unknown."""
+    """A dataset as the spec sees it. ``num_classes`` and ``num_train`` are None when unknown.
+
+    ``num_classes`` is what the placeholders stand for: of classes, labels, or numbers to predict.
+    """
 
     task: str
     input_shape: Shape

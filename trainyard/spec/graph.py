@@ -23,8 +23,13 @@ from trainyard.spec.suggest import counted
 from trainyard.spec.wiring import Wire, wire
 
 MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
-VECTOR_TASKS = ("classification", "multi-label", "regression")
-FOLDED_TYPES = ("softmax", "log_softmax")
+_OF_ONE_CLASS = ("softmax", "log_softmax")
+# What a model may end in although the loss takes logits: it is folded into the loss.
+FOLDED_TYPES: dict[str, tuple[str, ...]] = {
+    "classification": _OF_ONE_CLASS,
+    "segmentation": _OF_ONE_CLASS,
+    "multi-label": ("sigmoid",),
+}
 
 
 @dataclass(frozen=True)
@@ -120,11 +125,12 @@ def examine(
     output = walk.shapes[last] if wires and last is not None else None
     if output is not None and takes == "embeddings":
         mistakes += embedding_mistakes(wires, last, output)
-    elif output is not None and num_classes is not None and task in VECTOR_TASKS:
-        mistakes += output_mistakes(wires, last, output, num_classes)
+    elif output is not None and num_classes is not None:
+        places = input_shape[1:] if task == "segmentation" else ()
+        mistakes += output_mistakes(wires, last, output, (num_classes, *places))
     if mistakes or last is None or len(walk.nodes) < len(wires):
         return None, first_by_path(mistakes)
-    return walk.graph(last, fold=takes == "logits"), []
+    return walk.graph(last, FOLDED_TYPES.get(task, ()) if takes == "logits" else ()), []
 
 
 def first_by_path(mistakes: list[Mistake]) -> list[Mistake]:
@@ -183,11 +189,12 @@ class _Walk:
         )  # fmt: skip
         return output
 
-    def graph(self, last: str, *, fold: bool) -> Graph:
-        """The graph of a walk without mistakes, whose output is that of ``last``."""
+    def graph(self, last: str, folded_types: tuple[str, ...]) -> Graph:
+        """The graph of a walk without mistakes, whose output is that of ``last``, or of what goes
+        into it where it is of ``folded_types``."""
         by_name = {node.name: node for node in self.nodes}
         final = by_name.get(last)
-        folded = fold and final is not None and _is_final_softmax(final)
+        folded = final is not None and _is_folded(final, folded_types)
         output = final.inputs[0] if folded and final is not None else last
         nodes = [node for node in self.nodes if not (folded and node is final)]
         return Graph(
@@ -222,11 +229,11 @@ def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
     return layer.model_copy(update=dict.fromkeys(fields, num_classes)) if fields else layer, []
 
 
-def _is_final_softmax(node: Node) -> bool:
-    """Whether the model ends in a softmax over its classes, with something before it."""
-    if node.type not in FOLDED_TYPES or node.inputs == (INPUT,):
+def _is_folded(node: Node, folded_types: tuple[str, ...]) -> bool:
+    """Whether the model ends in one of these over its classes, with something before it."""
+    if node.type not in folded_types or node.inputs == (INPUT,):
         return False
-    axis = int(node.layer.dim)  # type: ignore[attr-defined]
+    axis = int(getattr(node.layer, "dim", 1))
     return (axis + len(node.output_shape) + 1 if axis < 0 else axis) == 1
 
 

@@ -33,24 +33,32 @@ def _who(name: str) -> str:
 
 
 def output_mistakes(
-    wires: list[Wire], last: str | None, output: Shape, num_classes: int
+    wires: list[Wire], last: str | None, output: Shape, wanted: Shape
 ) -> list[Mistake]:
-    """The output of ``last`` is a vector with one value a class, or one for each target."""
-    if output == (num_classes,):
+    """The output of ``last`` has one value a class, a label or a number to predict, or a mask of
+    the picture's size for each class."""
+    if output == wanted:
         return []
-    wanted = f"needs {counted(num_classes, 'output')}, one a class"
-    if len(output) > 1:
-        message = (
-            f"the model's output is {shape_text(output)}, but the dataset {wanted}: end with "
-            'flatten and a linear layer whose out_features is "num_classes"'
-        )
-        expected, received = shape_text((num_classes,)), shape_text(output)
+    needs = f"needs {counted(wanted[0], 'output')}, one a class"
+    counts_only = output[1:] == wanted[1:]
+    if counts_only:
+        message = f"the model gives {counted(output[0], 'output')}, but the dataset {needs}"
+        expected, received = str(wanted[0]), str(output[0])
     else:
-        message = f"the model gives {counted(output[0], 'output')}, but the dataset {wanted}"
-        expected, received = str(num_classes), str(output[0])
+        advice = (
+            "keep the picture's size, or upsample to it, and end with a convolution whose "
+            'out_channels is "num_classes"'
+            if len(wanted) > 1
+            else 'end with flatten and a linear layer whose out_features is "num_classes"'
+        )
+        masks = f", a mask of {shape_text(wanted[1:])} each" if len(wanted) > 1 else ""
+        message = (
+            f"the model's output is {shape_text(output)}, but the dataset {needs}{masks}: {advice}"
+        )
+        expected, received = shape_text(wanted), shape_text(output)
     by_name: dict[str | None, Wire] = {step.name: step for step in wires}
     step = by_name[last]
-    path = step.place.pointer if len(output) > 1 else _where_outputs_are_counted(by_name, step)
+    path = _where_outputs_are_counted(by_name, step) if counts_only else step.place.pointer
     return [Mistake(path, message, expected, received, suggestion="num_classes")]
 
 

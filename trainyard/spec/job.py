@@ -25,13 +25,14 @@ from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.fields import MAX_SIZE, expected
 from trainyard.spec.graph import examine, first_by_path
 from trainyard.spec.layers import Layer
-from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
+from trainyard.spec.losses import LOSSES, Loss
 from trainyard.spec.losses.base import Takes
 from trainyard.spec.model import MAX_LAYERS, ModelSpec
 from trainyard.spec.parts import Expansion, outline_of
 from trainyard.spec.pointers import MAX_MISTAKES, mistakes_of
 from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.suggest import counted, shown
+from trainyard.spec.tasks import TASK_DEFAULTS, Task
 from trainyard.spec.training import TrainingSpec
 from trainyard.spec.wiring import wire
 
@@ -72,6 +73,10 @@ class JobSpec(BaseModel):
     definitions: Definitions = Definitions()
     """Own parts of the framework as expressions; each name is a `type` in this job."""
 
+    def for_task(self, task: str) -> Self:
+        """With what the task decides where the spec does not."""
+        return self.model_copy(update={"training": self.training.for_task(task)})
+
     def after_by_path(self) -> dict[str, str]:
         """The jobs of ``after`` by their places in the spec."""
         if isinstance(self.after, str):
@@ -93,7 +98,9 @@ class CheckSpec(JobSpec):
     ) = None
     """Shape of one sample, channels first, where no dataset is given."""
     num_classes: Annotated[int, Field(ge=1, le=MAX_SIZE)] | None = None
-    """Number of classes, where no dataset is given."""
+    """Number of classes, or of labels or numbers to predict, where no dataset is given."""
+    task: Task = "classification"
+    """What is to be learnt, where no dataset is given."""
 
     @model_validator(mode="after")
     def _says_what_the_data_is(self) -> Self:
@@ -105,7 +112,7 @@ class CheckSpec(JobSpec):
         """What the spec itself says of the data; None where it names a dataset."""
         if self.input_shape is None:
             return None
-        return DatasetFacts("classification", tuple(self.input_shape), self.num_classes, None)
+        return DatasetFacts(self.task, tuple(self.input_shape), self.num_classes, None)
 
 
 def parse_job(data: object, facts: DatasetFacts | None = None) -> JobSpec:
@@ -171,16 +178,16 @@ def _model_mistakes(
     shape = _model_shape(data, facts.input_shape)
     if shape is None:
         return first_by_path([*expansion.mistakes, *wire(expansion.parts).mistakes])
-    takes = _loss_takes(data, types)
+    takes = _loss_takes(data, types, facts.task)
     return examine(expansion, shape, facts.num_classes, task=facts.task, takes=takes)[1]
 
 
-def _loss_takes(data: dict[str, Any], types: Types) -> Takes:
-    """What the loss is of; the default loss's where it cannot be read."""
+def _loss_takes(data: dict[str, Any], types: Types, task: str) -> Takes:
+    """What the loss is of; the task's own where it cannot be read."""
     training = data.get("training")
     loss = training.get("loss") if isinstance(training, dict) else None
     name = loss.get("type") if isinstance(loss, dict) else None
-    found = OneOf(LOSSES, Loss).find(name, types) or CrossEntropy
+    found = OneOf(LOSSES, Loss).find(name, types) or type(TASK_DEFAULTS[task].loss)
     assert issubclass(found, Loss)
     return found.takes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -25,6 +25,7 @@ from trainyard.spec.preprocess import PREPROCESS, Geometry, Preprocess
 from trainyard.spec.preprocess.fitting import mistakes_of_steps, only_for_pictures
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 from trainyard.spec.shapes import Shape, ShapeError
+from trainyard.spec.tasks import TASK_DEFAULTS
 
 AnyOptimizer = Annotated[Optimizer, OneOf(OPTIMIZERS)]
 AnySchedule = Annotated[Schedule, OneOf(SCHEDULES)]
@@ -76,7 +77,12 @@ class Checkpoints(_Part):
 
 
 class TrainingSpec(_Part):
-    """How to train. ``{}`` is whole: ten epochs of Adam on cross-entropy, normalised pictures."""
+    """How to train. ``{}`` is whole: ten epochs of Adam on the loss of the dataset's task.
+
+    Loss, metrics and monitor follow from the task where they are absent: `cross_entropy` and
+    `accuracy`; of several labels `binary_cross_entropy`, and `f1_macro` and `auroc` too; of masks
+    `mean_iou` and `foreground_iou` too; of numbers `mse`, with `mae`, `rmse` and `r2`.
+    """
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
     """Passes over the training split."""
@@ -94,7 +100,10 @@ class TrainingSpec(_Part):
     schedule: AnySchedule = Constant()
     """Learning rate by optimizer step."""
     loss: AnyLoss = CrossEntropy()
-    """What is minimised."""
+    """What is minimised. Absent: as the task has it."""
+    scale_targets: bool = True
+    """Numbers to predict are learnt less their mean and divided by their deviation over the
+    training split, and the loss is of these; metrics, predictions and exports are not."""
     clip_gradient_norm: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
     """Largest norm of all gradients together; larger ones are scaled down to it."""
     clip_gradient_value: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
@@ -131,10 +140,11 @@ class TrainingSpec(_Part):
     """Random changes of training pictures, in this order."""
     metrics: Annotated[list[AnyMetric], Field(max_length=32)] = [Accuracy()]
     """What is measured beside the loss: names, or objects where they have fields. Figures of a
-    whole split, such as `auroc`, come for val and test only."""
+    whole split, such as `auroc`, come for val and test only. Absent: as the task has it."""
     monitor: Monitor = "val/accuracy"
     """What «best» is judged by: `loss` or one of `metrics`, of `val` or `train`. Without a
-    validation split the same of `train`; where that is not measured, the loss."""
+    validation split the same of `train`; where that is not measured, the loss. Absent: as the
+    task has it."""
     early_stopping: EarlyStopping | None = None
     """Absent: all epochs are trained."""
     checkpoints: Checkpoints = Checkpoints()
@@ -168,10 +178,22 @@ class TrainingSpec(_Part):
         """Runs only where the field is given; the default falls back by itself."""
         split, name = monitor.split("/")
         metrics, loss = info.data.get("metrics"), info.data.get("loss")
-        if metrics is not None and name not in _measured(metrics, split, loss):
-            known = ", ".join(_measured(metrics, split, loss))
-            raise ValueError(f"{monitor!r} is not measured: {split} has {known}")
+        if metrics is None or (metrics == [Accuracy()] and _is_default_of_a_task(split, name)):
+            return monitor  # which metrics these are, the dataset will tell
+        if name not in _measured(metrics, split, loss):
+            raise ValueError(_unmeasured(monitor, _measured(metrics, split, loss)))
         return monitor
+
+    def for_task(self, task: str) -> Self:
+        """With loss, metrics and monitor of the task where the spec does not give them."""
+        defaults = TASK_DEFAULTS[task]
+        found: dict[str, Any] = {
+            "loss": defaults.loss,
+            "metrics": list(defaults.metrics),
+            "monitor": defaults.monitor,
+        }
+        given = self.model_fields_set
+        return self.model_copy(update={k: v for k, v in found.items() if k not in given})
 
     def series(self, split: str) -> list[str]:
         """The names measured on a split, the loss first.
@@ -223,6 +245,25 @@ class TrainingSpec(_Part):
         num_steps = self.epochs * -(-num_train // step_size)
         return 2 + num_steps // self.report_interval(num_steps) + 2 * self.epochs
 
+    def mistakes_of_task(self, task: str, path: str = "/training") -> list[Mistake]:
+        """What is not for the dataset's task, as pointers below ``path``."""
+        found = []
+        parts: dict[str, Loss | Metric] = {"loss/type": self.loss}
+        parts |= {f"metrics/{index}": metric for index, metric in enumerate(self.metrics)}
+        for place, part in parts.items():
+            if task not in part.tasks:
+                what = "loss" if part is self.loss else "metric"
+                message = f"the {what} {part.type} is for {' or '.join(part.tasks)}, not for {task}"
+                found.append(Mistake(f"{path}/{place}", message, task, part.type))
+        split, name = self.monitor.split("/")
+        if "monitor" in self.model_fields_set and name not in self.series(split) and not found:
+            message = _unmeasured(self.monitor, self.series(split))
+            found.append(Mistake(f"{path}/monitor", message))
+        if self.cutmix is not None and task not in ("classification", "multi-label"):
+            message = f"cutmix mixes the classes of two pictures, and the task is {task}"
+            found.append(Mistake(f"{path}/cutmix", message, "no cutmix for this task"))
+        return found
+
     def mistakes(
         self,
         input_shape: tuple[int, ...],
@@ -263,6 +304,14 @@ class TrainingSpec(_Part):
             message = f"{self.loss.type} compares the samples of a batch with each other"
             found.append(Mistake(f"{path}/batch_size", message, "at least 2", "1"))
         return found
+
+
+def _unmeasured(monitor: str, measured: list[str]) -> str:
+    return f"{monitor!r} is not measured: {monitor.split('/')[0]} has {', '.join(measured)}"
+
+
+def _is_default_of_a_task(split: str, name: str) -> bool:
+    return any(name in _measured(d.metrics, split, None) for d in TASK_DEFAULTS.values())
 
 
 def _measured(metrics: Sequence[Metric], split: str, loss: Loss | None) -> list[str]:

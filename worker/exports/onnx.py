@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file: raw samples in, class probabilities out.
+"""A trained network as an ONNX file: raw samples in, probabilities or numbers out.
 
 Preprocessing is inside. Weights stay named initializers, equal to the keys of the safetensors
 file and in float32, so that ``trainyard.onnx_weights`` can put another checkpoint's into the same
@@ -19,58 +19,69 @@ import torch
 from torch import Tensor, nn
 
 from worker.training.nearest_mean import nearest_mean_of
+from worker.training.protocol import Goal
 
 _OPSET = 20
 _NETWORK = "network"
 
 
-class _RawToProbabilities(nn.Module):
-    """The network between preprocessing and softmax; embeddings come out beside their classes."""
+class _RawToTold(nn.Module):
+    """The network between preprocessing and ``ending``; embeddings come out beside their
+    classes."""
 
-    def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
+    def __init__(self, preprocessing: nn.Module, network: nn.Module, ending: nn.Module) -> None:
         super().__init__()
         self.preprocessing = copy.deepcopy(preprocessing)
         self.add_module(_NETWORK, copy.deepcopy(network))
+        self.ending = copy.deepcopy(ending)
 
     def forward(self, raw: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         network = self.get_submodule(_NETWORK)
         outputs: Tensor = network(self.preprocessing(raw))
         nearest = nearest_mean_of(network)
         if nearest is None:
-            return outputs.softmax(dim=1)
-        return nearest(outputs).softmax(dim=1), nearest.embeddings(outputs)
+            told: Tensor = self.ending(outputs)
+            return told
+        return self.ending(nearest(outputs)), nearest.embeddings(outputs)
 
 
 def export(
     network: nn.Module,
     preprocessing: nn.Module,
     input_shape: tuple[int, ...],
-    class_names: list[str],
+    goal: Goal,
+    ending: nn.Module,
     *,
     dtype: str,
 ) -> bytes:
-    """The file's bytes. Neither module is changed; they may be on any device.
+    """The file's bytes. No module is changed; they may be on any device.
 
     Input ``input`` (N, *input_shape) float32 in the dataset's raw values, 0 to 255 where its
-    ``dtype`` is uint8; output ``probabilities`` (N, K) and, of a network trained to embed, then
-    ``embedding`` (N, D). N is dynamic. The metadata holds ``class_names`` and ``input`` as JSON.
+    ``dtype`` is uint8; output ``probabilities`` (N, K), by label (N, L) or by pixel (N, K, H, W),
+    or ``predictions`` (N, K) in the dataset's units; of a network trained to embed, then
+    ``embedding`` (N, D). N is dynamic. The metadata holds ``task``, and as JSON ``input`` and
+    ``class_names`` or ``outputs``.
     """
     from onnx import helper
 
-    model = _exported(_RawToProbabilities(preprocessing, network).cpu().eval(), input_shape)
+    module = _RawToTold(preprocessing, network, ending).cpu().eval()
+    model = _exported(module, input_shape, "predictions" if goal.is_of_numbers else "probabilities")
     _name_as_in_checkpoint(model.graph)
     _forget_origins(model.graph)
     values = [0, 255] if dtype == "uint8" else None
     description = {"shape": ["N", *input_shape], "dataset_dtype": dtype, "range": values}
     properties = {
-        "class_names": json.dumps(class_names, ensure_ascii=False),
+        "outputs" if goal.is_of_numbers else "class_names": json.dumps(
+            goal.names, ensure_ascii=False
+        ),
         "input": json.dumps(description),
+        "task": goal.task,
     }
     helper.set_model_props(model, properties)
     return bytes(model.SerializeToString())
 
 
-def _exported(module: nn.Module, input_shape: tuple[int, ...]) -> Any:
+def _exported(module: nn.Module, input_shape: tuple[int, ...], output: str) -> Any:
     """The ModelProto as torch makes it."""
     example = torch.zeros(2, *input_shape)  # 2: torch.export takes 0 and 1 for constants
     num_outputs = 1 if nearest_mean_of(module.get_submodule(_NETWORK)) is None else 2
@@ -81,7 +92,7 @@ def _exported(module: nn.Module, input_shape: tuple[int, ...]) -> Any:
             dynamo=True,
             opset_version=_OPSET,
             input_names=["input"],
-            output_names=["probabilities", "embedding"][:num_outputs],
+            output_names=[output, "embedding"][:num_outputs],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             optimize=False,
             verbose=False,

@@ -11,13 +11,15 @@ from torch import nn
 
 from trainyard.exporters import EXPORTERS, TrainedModel
 from worker.training.nearest_mean import with_logits
+from worker.training.protocol import Goal
 
 
 def export_all(
     network: nn.Module,
     preprocessing: nn.Module,
     input_shape: tuple[int, ...],
-    class_names: list[str],
+    goal: Goal,
+    ending: nn.Module,
     *,
     dtype: str,
     tell_failure: Callable[[str], None],
@@ -31,7 +33,9 @@ def export_all(
             preprocessing=copy.deepcopy(preprocessing).cpu().eval(),
             input_shape=input_shape,
             dtype=dtype,
-            class_names=list(class_names),
+            class_names=list(goal.names),
+            task=goal.task,
+            ending=copy.deepcopy(ending).cpu().eval(),
         )
         try:
             files[name] = bytes(exporter.export(model))

@@ -38,7 +38,7 @@ class Samples:
         assert len(split.x) == len(split.y), "a label for each sample"
         self.device = device
         self.dtype = str(split.x.dtype)
-        self.targets = torch.from_numpy(np.array(split.y, dtype=np.int64)).to(device)
+        self.targets = torch.from_numpy(np.array(split.y)).to(device)
         self.is_resident = split.x.nbytes <= room_bytes
         self._mapped = np.asarray(split.x)
         self._resident = _copy_to(device, self._mapped) if self.is_resident else None
@@ -47,7 +47,7 @@ class Samples:
         return len(self.targets)
 
     def batch(self, indices: Indices) -> tuple[Tensor, Tensor]:
-        """Raw samples (N, *input_shape) in the split's own type, and targets (N,)."""
+        """Raw samples (N, *input_shape) and targets (N, …), each in the split's own type."""
         chosen = torch.from_numpy(indices).to(self.device, non_blocking=True)
         if self._resident is not None:
             samples = self._resident.index_select(0, chosen)
@@ -87,6 +87,7 @@ class Preprocessing(nn.Module):
     ) -> None:
         super().__init__()
         self.changes = [step.build() for step in geometry]
+        self.mask_changes = [step.build_for_masks() for step in geometry]
         by_channel = (1, len(affine.scale)) + (1,) * (len(input_shape) - 1)
         self.register_buffer("scale", torch.tensor(affine.scale).view(by_channel), persistent=False)
         self.register_buffer("shift", torch.tensor(affine.shift).view(by_channel), persistent=False)
@@ -99,3 +100,9 @@ class Preprocessing(nn.Module):
         for change in self.changes:
             x = change(x)
         return torch.addcmul(self.shift, x, self.scale)
+
+    def masks(self, masks: Tensor) -> Tensor:
+        """Masks (N, …) of class indices, changed in size as their pictures are."""
+        for change in self.mask_changes:
+            masks = change(masks)
+        return masks

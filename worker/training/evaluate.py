@@ -27,29 +27,30 @@ def evaluate(
 ) -> Totals | None:
     """Loss and metrics over a split; None when asked to stop on the way.
 
-    ``also`` is called with logits (float32) and targets of every batch, in the split's order.
+    ``also`` is called with scores (float32) and targets of every batch, in the split's order.
     """
     size = _LARGER * run.batch_size
     starts = range(0, len(samples), size)
     num_losses = -(-len(samples) // run.batch_size)
     sums = Accumulator(run.training.means("val"), num_losses, run.device)
     embedded: list[tuple[Tensor, Tensor]] = []
-    whole = WholeSplit(run.training)
+    whole = WholeSplit(run.training, run.goal)
     with run.evaluating(), torch.inference_mode():
         for start in starts:
             if stop.is_set():
                 return None
-            raw, targets = samples.batch(np.arange(start, min(start + size, len(samples))))
-            outputs = infer(run, run.preprocess(raw))
+            indices = np.arange(start, min(start + size, len(samples)))
+            inputs, targets = run.batch(samples, indices)
+            outputs = infer(run, inputs)
             if run.nearest_mean is None:
                 sums.add_batch(run.loss_function(outputs, targets), len(targets))
             else:
                 embedded.append((outputs, targets))
-            logits = run.scores(outputs)
-            sums.add_outputs(logits, targets)
-            whole.add(logits, targets)
+            scores = run.scores(outputs)
+            sums.add_outputs(scores, targets)
+            whole.add(scores, targets)
             if also is not None:
-                also(logits, targets)
+                also(scores, targets)
         if embedded:
             _add_losses_of_pairs(run, embedded, sums)
     totals = sums.drain()

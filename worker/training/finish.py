@@ -9,8 +9,9 @@ import torch
 
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
-from worker.training.protocol import Outcome, Stop
-from worker.training.report import ClassificationReport
+from worker.training.goals import ending
+from worker.training.protocol import Outcome, Split, Stop
+from worker.training.reports import report_of
 from worker.training.run import Run
 from worker.training.teller import Teller
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 def finish(
     run: Run,
     graph: Graph,
+    splits: dict[str, Split],
     held_out: dict[str, Samples],
-    class_names: list[str],
     teller: Teller,
     stop: Stop,
 ) -> Outcome:
@@ -38,13 +39,13 @@ def finish(
     run.average = None  # it is what the best weights are
     run.dtype = torch.float32
     split = next((name for name in ("test", "val") if name in held_out), "train")
-    report = ClassificationReport(class_names, run.device)
+    report = report_of(run.goal, splits["train"], splits[split], run.device)
     totals = evaluate(run, held_out.get(split, run.samples), stop, report.add)
     if totals is None:
         return Outcome("interrupted", summary=dict(position.latest))
     if split == "test":
         teller.tell_metrics(totals.values("test", run.training.means("test")))
-    onnx, exports = _onnx(run, class_names), _exports(run, class_names, teller)
+    onnx, exports = _onnx(run), _exports(run, teller)
     pace = teller.pace()
     return Outcome(
         "finished",
@@ -57,21 +58,29 @@ def finish(
     )
 
 
-def _onnx(run: Run, class_names: list[str]) -> bytes:
+def _onnx(run: Run) -> bytes:
     # The exporter takes seconds to import: only now, when the training is done.
     from worker.exports.onnx import export
 
-    return export(run.network, run.preprocess, run.raw_shape, class_names, dtype=run.samples.dtype)
+    return export(
+        run.network,
+        run.preprocess,
+        run.raw_shape,
+        run.goal,
+        ending(run.goal, run.unscale),
+        dtype=run.samples.dtype,
+    )
 
 
-def _exports(run: Run, class_names: list[str], teller: Teller) -> dict[str, bytes]:
+def _exports(run: Run, teller: Teller) -> dict[str, bytes]:
     from worker.exports.plugins import export_all
 
     return export_all(
         run.network,
         run.preprocess,
         run.raw_shape,
-        class_names,
+        run.goal,
+        ending(run.goal, run.unscale),
         dtype=run.samples.dtype,
         tell_failure=lambda message: teller.log(message, level="error"),
     )

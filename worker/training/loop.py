@@ -18,7 +18,7 @@ from worker.training.evaluate import evaluate
 from worker.training.finish import finish
 from worker.training.initial import begin_with
 from worker.training.nearest_mean import fit_means
-from worker.training.protocol import Outcome, Reporter, Split, Stop
+from worker.training.protocol import Goal, Outcome, Reporter, Split, Stop
 from worker.training.run import Run
 from worker.training.snapshot import Writer
 from worker.training.state import restore
@@ -33,7 +33,7 @@ def train(
     graph: Graph,
     splits: dict[str, Split],
     statistics: Statistics,
-    class_names: list[str],
+    goal: Goal,
     reporter: Reporter,
     stop: Stop,
     *,
@@ -56,7 +56,7 @@ def train(
     try:
         devices.make_repeatable(training.seed, deterministic=training.deterministic)
         with Writer(reporter) as writer:
-            run = Run(training, graph, splits["train"], statistics, chosen, len(class_names))
+            run = Run(training, graph, splits["train"], statistics, chosen, goal)
             if resume is not None:
                 restore(run, *resume)
             resumed = resume is not None
@@ -76,7 +76,7 @@ def train(
                 if name != "train"
             }
             ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
-            return ended_early or finish(run, graph, held_out, class_names, teller, stop)
+            return ended_early or finish(run, graph, splits, held_out, teller, stop)
     except (RuntimeError, MemoryError) as error:
         if not devices.is_out_of_memory(error):
             raise

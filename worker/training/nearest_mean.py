@@ -96,8 +96,8 @@ def fit_means(run: Run, stop: Stop) -> bool:
             if stop.is_set():
                 return False
             indices = np.arange(start, min(start + size, len(run.samples)))
-            raw, targets = run.samples.batch(indices)
-            embeddings = nearest.embeddings(infer(run, run.preprocess(raw))).double()
+            inputs, targets = run.batch(run.samples, indices)
+            embeddings = nearest.embeddings(infer(run, inputs)).double()
             sums += functional.one_hot(targets, num_classes).double().T @ embeddings
             squares += embeddings.square().sum()
     counts = torch.bincount(run.samples.targets, minlength=num_classes)

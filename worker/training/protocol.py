@@ -8,10 +8,13 @@ they must not block: the process around the engine ships their messages off that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy.typing as npt
+
+from trainyard.spec.tasks import Task
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -20,11 +23,33 @@ Level = Literal["debug", "info", "warning", "error"]
 class Split:
     """One split in its canonical form, usually memory-mapped.
 
-    x: (N, *input_shape) uint8 or float32.  y: (N,) int64 class indices.
+    x: (N, *input_shape) uint8 or float32.  y: (N,) int64 class indices; (N, L) uint8 labels of 0
+    and 1; (N, H, W) uint8 masks of class indices; or (N, K) float32 numbers.
+    baselines: (N, B, K) float32, what naive forecasts say.
     """
 
     x: npt.NDArray[Any]
     y: npt.NDArray[Any]
+    baselines: npt.NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be predicted.
+
+    ``names`` are of the classes, the labels, the classes of the masks, or the numbers. ``mean`` and
+    ``std`` are of the numbers over the training split; ``baselines`` names the naive forecasts.
+    """
+
+    task: Task
+    names: list[str]
+    mean: Sequence[float] = ()
+    std: Sequence[float] = ()
+    baselines: Sequence[str] = ()
+
+    @property
+    def is_of_numbers(self) -> bool:
+        return self.task in ("regression", "forecasting")
 
 
 @dataclass(frozen=True)

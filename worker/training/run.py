@@ -21,14 +21,15 @@ from worker.training.augment import augmenter
 from worker.training.averaging import Average
 from worker.training.build import build
 from worker.training.colours import after_colours
-from worker.training.data import Preprocessing, Samples, epoch_order
+from worker.training.data import Indices, Preprocessing, Samples, epoch_order
 from worker.training.device import Tensors
+from worker.training.goals import as_targets, class_counts, loss_of, unscaling
 from worker.training.groups import freeze, parameter_groups
 from worker.training.metrics import Accumulator
 from worker.training.mixing import mixed
 from worker.training.nearest_mean import add_nearest_mean
 from worker.training.position import Position
-from worker.training.protocol import Split
+from worker.training.protocol import Goal, Split
 from worker.training.smaller import in_memory
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Run:
         average: the running mean of the weights, where the spec asks for one.
         why_not_smaller: once memory did not suffice, what forbids batches in parts.
         nearest_mean: what makes classes of embeddings, where the loss is of such.
+        unscale: what brings numbers back into the dataset's units, where they are scaled.
+        loss_function: of outputs and of targets as ``batch`` gives them.
     """
 
     def __init__(
@@ -53,13 +56,13 @@ class Run:
         train_split: Split,
         statistics: Statistics,
         device: torch.device,
-        num_classes: int,
+        goal: Goal,
     ) -> None:
-        self.training = training
+        self.training, self.goal = training, goal
         self.device = device
         self.dtype = devices.choose_precision(training.precision, device)
         self.network = build(graph).to(device)
-        self.nearest_mean = add_nearest_mean(self.network, training, graph, num_classes)
+        self.nearest_mean = add_nearest_mean(self.network, training, graph, len(goal.names))
         self._frozen = freeze(self.network, graph, training)
         self._train_mode()
         self.average = Average(self.network, training.ema) if training.ema is not None else None
@@ -72,8 +75,10 @@ class Run:
         self.optimizer = training.optimizer.build(parameters, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
         self.samples = Samples(train_split, device, devices.resident_bytes(device))
-        counts = torch.bincount(self.samples.targets, minlength=num_classes).tolist()
-        self.loss_function = training.loss.build(class_counts=counts)
+        unscale = unscaling(goal, training)
+        self.unscale = None if unscale is None else unscale.to(device)
+        loss = training.loss.build(class_counts=class_counts(goal, train_split.y))
+        self.loss_function = loss_of(loss, self.unscale)
         self.batch_size = min(training.batch_size, len(self.samples))
         # A last batch of one sample is left out: batch normalisation learns nothing from it.
         rest = len(self.samples) % self.batch_size
@@ -170,17 +175,35 @@ class Run:
             outputs: Tensor = self.network(inputs)
         return outputs.float()
 
+    def batch(self, samples: Samples, indices: Indices) -> tuple[Tensor, Tensor]:
+        """Samples of a split preprocessed, as they are, and their targets."""
+        raw, targets = samples.batch(indices)
+        return self.preprocess(raw), as_targets(targets, self.goal, self.preprocess)
+
     def scores(self, outputs: Tensor) -> Tensor:
-        """Outputs (N, …) as logits (N, K), of which metrics and reports are."""
-        return outputs if self.nearest_mean is None else self.nearest_mean(outputs)
+        """Outputs as metrics and reports take them: logits, or numbers in the dataset's units."""
+        last = self.nearest_mean or self.unscale
+        scores: Tensor = outputs if last is None else last(outputs)
+        return scores
+
+    def _augmented_batch(self, indices: Indices) -> tuple[Tensor, Tensor]:
+        """Training samples changed at random, preprocessed, and their targets."""
+        raw, targets = self.samples.batch(indices)
+        if self.goal.task == "segmentation":
+            raw, masks = self.augment(raw, targets)
+            assert masks is not None, "masks come back from where they went"
+            targets = masks
+        else:
+            raw, _ = self.augment(raw, None)
+        return self.preprocess(raw), as_targets(targets, self.goal, self.preprocess)
 
     def _set_gradients(self, start: int, stop: int) -> None:
         """Gradients of the mean loss over samples ``start`` to ``stop``, a batch at a time."""
         losses = []
         for first in range(start, stop, self.batch_size):
             indices = self._order[first : min(first + self.batch_size, stop)]
-            raw, targets = self.samples.batch(indices)
-            inputs, mix = mixed(self.preprocess(self.augment(raw)), self.training)
+            inputs, targets = self._augmented_batch(indices)
+            inputs, mix = mixed(inputs, self.training)
             for part in _slices(len(indices), self.position.parts):
                 outputs = self.outputs(inputs[part])
                 loss = (
@@ -191,7 +214,8 @@ class Run:
                 # The mean over the step: each part counts by its share of the samples.
                 loss = loss * (len(outputs) / (stop - start))
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                self.window.add_outputs(outputs, targets[part])
+                if self.window.functions:
+                    self.window.add_outputs(self.scores(outputs.detach()), targets[part])
                 losses.append(loss.detach())
         self.window.add_batch(torch.stack(losses).sum(), stop - start)
 

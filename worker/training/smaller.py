@@ -83,11 +83,11 @@ def why_not_smaller(run: Run) -> str | None:
 
 def _is_mean_of_samples(run: Run) -> bool:
     """Tried on made outputs: whether the loss of all is the mean of those of two parts."""
-    targets = run.samples.targets
-    count = min(_NUM_TRIED, len(targets))
-    chosen = targets[torch.linspace(0, len(targets) - 1, count, device=targets.device).long()]
+    count = min(_NUM_TRIED, len(run.samples))
+    indices = np.linspace(0, len(run.samples) - 1, count).astype(np.int64)
+    _, chosen = run.batch(run.samples, indices)
     generator = torch.Generator().manual_seed(0)
-    outputs = torch.randn(count, *run.output_shape, generator=generator).to(targets.device)
+    outputs = torch.randn(count, *run.output_shape, generator=generator).to(chosen.device)
     at = max(1, int(count * _AT))
     parts = [slice(0, at), slice(at, count)] if at < count else [slice(0, count)]
     losses = [run.loss_function(outputs[p], chosen[p]) * len(chosen[p]) for p in parts]
@@ -96,9 +96,8 @@ def _is_mean_of_samples(run: Run) -> bool:
 
 def _has_samples_apart(run: Run) -> bool:
     """Tried on two samples: whether each has the same output without the other."""
-    raw, _ = run.samples.batch(np.arange(min(2, len(run.samples))))
     with run.evaluating(), torch.inference_mode():
-        inputs = run.preprocess(raw)
+        inputs, _ = run.batch(run.samples, np.arange(min(2, len(run.samples))))
         alone = [run.network(inputs[i : i + 1]) for i in range(len(inputs))]
         return _is_close(torch.cat(alone), run.network(inputs))
 

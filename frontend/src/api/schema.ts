@@ -1117,6 +1117,16 @@ export interface components {
             /** Probability */
             probability: number | ("NaN" | "Infinity" | "-Infinity");
         };
+        /** ClassShare */
+        ClassShare: {
+            /** Class */
+            class: string;
+            /**
+             * Share
+             * @description Of the picture's pixels.
+             */
+            share: number | ("NaN" | "Infinity" | "-Infinity");
+        };
         /** Code */
         Code: {
             /**
@@ -1736,11 +1746,36 @@ export interface components {
         };
         /**
          * Prediction
-         * @description The most probable classes of one sample.
+         * @description What the model says of one sample; what is not of its task is null.
          */
         Prediction: {
-            /** Top */
-            top: components["schemas"]["ClassProbability"][];
+            /**
+             * Classes
+             * @description How much of the picture each class covers.
+             */
+            classes: components["schemas"]["ClassShare"][] | null;
+            /**
+             * Labels
+             * @description The labels whose probability is one half or more.
+             */
+            labels: string[] | null;
+            /**
+             * Mask
+             * @description The most probable class of each pixel, as a data URL of a grey PNG of class indices.
+             */
+            mask: string | null;
+            /**
+             * Top
+             * @description The most probable classes, or labels.
+             */
+            top: components["schemas"]["ClassProbability"][] | null;
+            /**
+             * Values
+             * @description The predicted numbers by the names of the outputs.
+             */
+            values: {
+                [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
+            } | null;
         };
         /**
          * Predictions

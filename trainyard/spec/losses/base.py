@@ -19,8 +19,8 @@ CLASSIFICATION, MULTI_LABEL = "classification", "multi-label"
 REGRESSION, FORECASTING = "regression", "forecasting"
 SEGMENTATION = "segmentation"
 
-# What the model is to give a loss: scores of classes that go through a softmax, vectors of any
-# length whose distances count, or numbers as they are.
+# What the model is to give a loss: scores that go through a softmax, or a sigmoid where a sample
+# has several labels; vectors of any length whose distances count; or numbers as they are.
 Takes = Literal["logits", "embeddings", "numbers"]
 
 

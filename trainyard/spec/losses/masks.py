@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.losses.base import LOSSES, MULTI_LABEL, SEGMENTATION, Loss
+from trainyard.spec.losses.base import LOSSES, MULTI_LABEL, SEGMENTATION, Loss, Takes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,13 +20,15 @@ Smooth = Annotated[float, Field(ge=0.0, le=1e6)]
 
 class _OfMasks(Loss):
     tasks: ClassVar[tuple[str, ...]] = (MULTI_LABEL, SEGMENTATION)
+    takes: ClassVar[Takes] = "logits"
 
 
 @LOSSES.register
 class BinaryCrossEntropy(_OfMasks):
     """Binary cross-entropy of logits and targets 0…1 of the same shape: torch's BCEWithLogitsLoss.
 
-    Mean of −(positive_weight · t · log σ(x) + (1 − t) · log(1 − σ(x))).
+    Mean of −(positive_weight · t · log σ(x) + (1 − t) · log(1 − σ(x))). Class indices (N, …) of
+    masks are taken as one-hot (N, K, …).
     """
 
     type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
@@ -46,9 +48,19 @@ class BinaryCrossEntropy(_OfMasks):
 
         def loss(logits: Tensor, targets: Tensor) -> Tensor:
             weight = positive.to(logits.device)
-            return binary_cross_entropy_with_logits(logits, targets.float(), pos_weight=weight)
+            truth = _as_flags(targets, logits)
+            return binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
 
         return loss
+
+
+def _as_flags(targets: Tensor, logits: Tensor) -> Tensor:
+    """Targets of the logits' shape (N, K, …), one-hot where they are class indices (N, …)."""
+    from torch.nn.functional import one_hot
+
+    if targets.dim() == logits.dim():
+        return targets.to(logits.dtype)
+    return one_hot(targets, logits.shape[1]).movedim(-1, 1).to(logits.dtype)
 
 
 def _overlap(logits: Tensor, targets: Tensor, alpha: float, beta: float, smooth: float) -> Tensor:
@@ -57,13 +69,9 @@ def _overlap(logits: Tensor, targets: Tensor, alpha: float, beta: float, smooth:
     Logits (N, K, …) with class indices (N, …) go through a softmax, with targets of their own
     shape through a sigmoid. Counts are of probabilities, over the batch and all places.
     """
-    from torch.nn.functional import one_hot
-
-    if targets.dim() == logits.dim():
-        probabilities, truth = logits.sigmoid(), targets.to(logits.dtype)
-    else:
-        probabilities = logits.softmax(dim=1)
-        truth = one_hot(targets, logits.shape[1]).movedim(-1, 1).to(logits.dtype)
+    is_of_labels = targets.dim() == logits.dim()
+    probabilities = logits.sigmoid() if is_of_labels else logits.softmax(dim=1)
+    truth = _as_flags(targets, logits)
     places = [axis for axis in range(logits.dim()) if axis != 1]
     both = (probabilities * truth).sum(places)
     false_positive = probabilities.sum(places) - both

@@ -4,13 +4,29 @@ Means over samples are measured on every split; what needs the whole split at on
 area under a curve, on val and test only.
 """
 
-from trainyard.spec.metrics.base import METRICS, ConfusionMetric, MeanMetric, Metric, ScoreMetric
-from trainyard.spec.metrics.confusion import BalancedAccuracy, CohenKappa, F1Macro, Mcc
-from trainyard.spec.metrics.means import Accuracy, LogLoss, TopKAccuracy
+from trainyard.spec.metrics.base import (
+    METRICS,
+    ConfusionMetric,
+    MeanMetric,
+    Metric,
+    NumberMetric,
+    ScoreMetric,
+)
+from trainyard.spec.metrics.confusion import (
+    BalancedAccuracy,
+    CohenKappa,
+    F1Macro,
+    ForegroundIou,
+    Mcc,
+    MeanIou,
+)
+from trainyard.spec.metrics.means import Accuracy, LogLoss, Mae, Mse, TopKAccuracy
+from trainyard.spec.metrics.numbers import R2, Rmse
 from trainyard.spec.metrics.scores import Auroc, AveragePrecision, Ece
 
 __all__ = [
     "METRICS",
+    "R2",
     "Accuracy",
     "Auroc",
     "AveragePrecision",
@@ -19,10 +35,16 @@ __all__ = [
     "ConfusionMetric",
     "Ece",
     "F1Macro",
+    "ForegroundIou",
     "LogLoss",
+    "Mae",
     "Mcc",
+    "MeanIou",
     "MeanMetric",
     "Metric",
+    "Mse",
+    "NumberMetric",
+    "Rmse",
     "ScoreMetric",
     "TopKAccuracy",
 ]

@@ -1,4 +1,9 @@
-"""What a metric is: a mean over samples, or a figure of a whole split."""
+"""What a metric is: a mean over samples, or a figure of a whole split.
+
+Outputs and targets are as the task has them: logits (N, K) and classes (N,); logits (N, L) and
+labels (N, L) of 0 and 1; logits (N, K, H, W) and masks (N, H, W) of classes; or numbers (N, K) of
+both, in the dataset's own units.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +25,18 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
 
 
+CLASSIFICATION, MULTI_LABEL, SEGMENTATION = "classification", "multi-label", "segmentation"
+OF_NUMBERS = ("regression", "forecasting")
+
+
 class Metric(Component):
-    """Base of the metrics. ``higher_is_better`` decides what «best» means."""
+    """Base of the metrics. ``higher_is_better`` decides what «best» means, ``tasks`` names those
+    that it is for."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     higher_is_better: ClassVar[bool] = True
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION,)
 
     def series(self) -> str:
         """Its name in ``val/…``."""
@@ -45,18 +56,34 @@ class MeanMetric(Metric):
 
 
 class ConfusionMetric(Metric):
-    """A figure of the confusion matrix of a whole split."""
+    """A figure of the confusion matrix of a whole split; of masks, of all their pixels."""
+
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION, SEGMENTATION)
 
     def value(self, confusion: Floats) -> float:
-        """Of counts (K, K): rows are true classes, columns predicted ones."""
+        """Of counts (K, K): rows are true classes, columns predicted ones. Of several labels,
+        (L, 2, 2): such a matrix of no and yes for each."""
         raise NotImplementedError
 
 
 class ScoreMetric(Metric):
     """A figure of all probabilities of a whole split."""
 
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION, MULTI_LABEL)
+
     def value(self, probabilities: Floats, targets: Integers) -> float:
-        """Of probabilities (N, K) and class indices (N,)."""
+        """Of probabilities (N, K) and class indices (N,), or (N, L) and labels (N, L)."""
+        raise NotImplementedError
+
+
+class NumberMetric(Metric):
+    """A figure of all numbers that were predicted for a whole split."""
+
+    higher_is_better: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = OF_NUMBERS
+
+    def value(self, predicted: Floats, targets: Floats) -> float:
+        """Of numbers (N, K), both in the dataset's units."""
         raise NotImplementedError
 
 

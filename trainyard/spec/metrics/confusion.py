@@ -1,14 +1,21 @@
 """Metrics of the confusion matrix. Quotients are 0 where their denominator is, as in scikit-learn.
 
 ``macro`` is the plain mean over the classes that occur, as truth or as prediction; ``micro``
-counts all samples together.
+counts all samples together. Where a sample has several labels, each is a class of yes and no, of
+which the yes counts.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from trainyard.spec.metrics.base import METRICS, ConfusionMetric
+from trainyard.spec.metrics.base import (
+    CLASSIFICATION,
+    METRICS,
+    MULTI_LABEL,
+    SEGMENTATION,
+    ConfusionMetric,
+)
 
 if TYPE_CHECKING:
     from trainyard.spec.metrics.base import Floats
@@ -22,14 +29,29 @@ class _Counts(NamedTuple):
     predicted: Floats
 
 
+_ANY = (CLASSIFICATION, MULTI_LABEL, SEGMENTATION)
+
+
 def _counts(confusion: Floats) -> _Counts:
-    true, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    """Of a confusion matrix (K, K), or of those (L, 2, 2) of labels."""
+    if confusion.ndim == 3:
+        right, true, predicted = (
+            confusion[:, 1, 1],
+            confusion[:, 1].sum(axis=1),
+            confusion[:, :, 1].sum(axis=1),
+        )
+    else:
+        right, true, predicted = (
+            confusion.diagonal(),
+            confusion.sum(axis=1),
+            confusion.sum(axis=0),
+        )
     occurs = true + predicted > 0
-    return _Counts(confusion.diagonal()[occurs], true[occurs], predicted[occurs])
+    return _Counts(right[occurs], true[occurs], predicted[occurs])
 
 
 def _mean_quotient(above: Floats, below: Floats) -> float:
-    return float((above / below.clip(min=1)).mean())
+    return float((above / below.clip(min=1)).mean()) if len(above) else 0.0
 
 
 @METRICS.register
@@ -49,6 +71,7 @@ class PrecisionMacro(ConfusionMetric):
     """Mean over classes of right / predicted as the class."""
 
     type: Literal["precision_macro"] = "precision_macro"
+    tasks: ClassVar[tuple[str, ...]] = _ANY
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "precision_macro"},)
 
     def value(self, confusion: Floats) -> float:
@@ -61,6 +84,7 @@ class RecallMacro(ConfusionMetric):
     """Mean over classes of right / truly of the class."""
 
     type: Literal["recall_macro"] = "recall_macro"
+    tasks: ClassVar[tuple[str, ...]] = _ANY
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "recall_macro"},)
 
     def value(self, confusion: Floats) -> float:
@@ -73,6 +97,7 @@ class F1Macro(ConfusionMetric):
     """Mean over classes of 2 · right / (truly of the class + predicted as it)."""
 
     type: Literal["f1_macro"] = "f1_macro"
+    tasks: ClassVar[tuple[str, ...]] = _ANY
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "f1_macro"},)
 
     def value(self, confusion: Floats) -> float:
@@ -80,35 +105,78 @@ class F1Macro(ConfusionMetric):
         return _mean_quotient(2 * counts.right, counts.true + counts.predicted)
 
 
-class _Micro(ConfusionMetric):
-    """Right / all: with one class a sample, precision, recall and F1 over all are this."""
-
-    def value(self, confusion: Floats) -> float:
-        return float(confusion.diagonal().sum() / confusion.sum())
+def _quotient(above: Floats, below: Floats) -> float:
+    return float(above.sum() / below.sum()) if below.sum() else 0.0
 
 
 @METRICS.register
-class PrecisionMicro(_Micro):
+class PrecisionMicro(ConfusionMetric):
     """Precision over all samples together: with one class a sample, the accuracy."""
 
     type: Literal["precision_micro"] = "precision_micro"
+    tasks: ClassVar[tuple[str, ...]] = _ANY
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "precision_micro"},)
+
+    def value(self, confusion: Floats) -> float:
+        counts = _counts(confusion)
+        return _quotient(counts.right, counts.predicted)
 
 
 @METRICS.register
-class RecallMicro(_Micro):
+class RecallMicro(ConfusionMetric):
     """Recall over all samples together: with one class a sample, the accuracy."""
 
     type: Literal["recall_micro"] = "recall_micro"
+    tasks: ClassVar[tuple[str, ...]] = _ANY
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "recall_micro"},)
+
+    def value(self, confusion: Floats) -> float:
+        counts = _counts(confusion)
+        return _quotient(counts.right, counts.true)
 
 
 @METRICS.register
-class F1Micro(_Micro):
+class F1Micro(ConfusionMetric):
     """F1 over all samples together: with one class a sample, the accuracy."""
 
     type: Literal["f1_micro"] = "f1_micro"
+    tasks: ClassVar[tuple[str, ...]] = _ANY
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "f1_micro"},)
+
+    def value(self, confusion: Floats) -> float:
+        counts = _counts(confusion)
+        return _quotient(2 * counts.right, counts.true + counts.predicted)
+
+
+@METRICS.register
+class MeanIou(ConfusionMetric):
+    """Mean over classes of right / (truly of the class + predicted as it − right), of pixels.
+
+    The Jaccard index of each class, the background's too, over all pictures of the split
+    together (Everingham et al., 2015).
+    """
+
+    type: Literal["mean_iou"] = "mean_iou"
+    tasks: ClassVar[tuple[str, ...]] = (SEGMENTATION,)
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "mean_iou"},)
+
+    def value(self, confusion: Floats) -> float:
+        counts = _counts(confusion)
+        return _mean_quotient(counts.right, counts.true + counts.predicted - counts.right)
+
+
+@METRICS.register
+class ForegroundIou(ConfusionMetric):
+    """As ``mean_iou``, of all classes but the first, which is the background."""
+
+    type: Literal["foreground_iou"] = "foreground_iou"
+    tasks: ClassVar[tuple[str, ...]] = (SEGMENTATION,)
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "foreground_iou"},)
+
+    def value(self, confusion: Floats) -> float:
+        true, predicted = confusion.sum(axis=1)[1:], confusion.sum(axis=0)[1:]
+        right, occurs = confusion.diagonal()[1:], true + predicted > 0
+        return _mean_quotient(right[occurs], (true + predicted - right)[occurs])
 
 
 @METRICS.register

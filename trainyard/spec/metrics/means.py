@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.metrics.base import METRICS, MeanMetric
+from trainyard.spec.metrics.base import (
+    CLASSIFICATION,
+    METRICS,
+    MULTI_LABEL,
+    OF_NUMBERS,
+    SEGMENTATION,
+    MeanMetric,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,17 +23,39 @@ if TYPE_CHECKING:
 
 @METRICS.register
 class Accuracy(MeanMetric):
-    """Share of samples whose largest output is that of their class."""
+    """Share of samples whose largest output is that of their class.
+
+    Of masks, the share of pixels; of several labels, the share of these that are told right, a
+    probability of one half and more being a yes.
+    """
 
     type: Literal["accuracy"] = "accuracy"
 
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION, MULTI_LABEL, SEGMENTATION)
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "accuracy"},)
 
     def build(self) -> MetricFunction:
         def num_correct(logits: Tensor, targets: Tensor) -> Tensor:
-            return (logits.argmax(dim=1) == targets).sum()
+            if targets.dim() == logits.dim():
+                right = (logits >= 0) == (targets > 0.5)
+            else:
+                right = logits.argmax(dim=1) == targets
+            return right.sum() if right.dim() == 1 else right.flatten(1).float().mean(1).sum()
 
         return num_correct
+
+
+@METRICS.register
+class ExactMatch(MeanMetric):
+    """Share of samples all of whose labels are told right: the subset accuracy."""
+
+    type: Literal["exact_match"] = "exact_match"
+
+    tasks: ClassVar[tuple[str, ...]] = (MULTI_LABEL,)
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "exact_match"},)
+
+    def build(self) -> MetricFunction:
+        return lambda logits, targets: ((logits >= 0) == (targets > 0.5)).all(dim=1).sum()
 
 
 @METRICS.register
@@ -66,3 +95,30 @@ class LogLoss(MeanMetric):
         from torch.nn.functional import cross_entropy
 
         return lambda logits, targets: cross_entropy(logits, targets, reduction="sum")
+
+
+class _OfNumbers(MeanMetric):
+    higher_is_better: ClassVar[bool] = False
+    tasks: ClassVar[tuple[str, ...]] = OF_NUMBERS
+
+
+@METRICS.register
+class Mae(_OfNumbers):
+    """Mean absolute error, in the dataset's units, over samples and outputs."""
+
+    type: Literal["mae"] = "mae"
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "mae"},)
+
+    def build(self) -> MetricFunction:
+        return lambda predicted, targets: (predicted - targets).abs().mean(dim=1).sum()
+
+
+@METRICS.register
+class Mse(_OfNumbers):
+    """Mean squared error, in the dataset's units squared, over samples and outputs."""
+
+    type: Literal["mse"] = "mse"
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "mse"},)
+
+    def build(self) -> MetricFunction:
+        return lambda predicted, targets: (predicted - targets).square().mean(dim=1).sum()

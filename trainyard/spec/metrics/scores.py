@@ -1,7 +1,7 @@
 """Metrics of all probabilities of a split.
 
 With two classes, the curves are of the second; with more, the mean over the classes of each one
-against the rest, of those that have samples on both sides.
+against the rest, of those that have samples on both sides. Labels are taken one by one likewise.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from trainyard.spec.metrics.base import METRICS, ScoreMetric
+from trainyard.spec.metrics.base import CLASSIFICATION, METRICS, ScoreMetric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +27,10 @@ def _over_classes(
 ) -> float:
     """The mean of the figure over classes; 0 where no class has samples on both sides."""
     num_classes = probabilities.shape[1]
+    is_of_labels = targets.ndim == 2
     values = []
-    for k in [1] if num_classes == 2 else range(num_classes):
-        positive = targets == k
+    for k in [1] if num_classes == 2 and not is_of_labels else range(num_classes):
+        positive = targets[:, k] > 0 if is_of_labels else targets == k
         if positive.any() and not positive.all():
             values.append(figure(probabilities[:, k], positive))
     return sum(values) / len(values) if values else 0.0
@@ -91,6 +92,7 @@ class Ece(ScoreMetric):
 
     type: Literal["ece"] = "ece"
 
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION,)
     higher_is_better: ClassVar[bool] = False
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "ece"},)
 

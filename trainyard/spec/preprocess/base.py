@@ -63,5 +63,10 @@ class Geometry(Preprocess):
         """A function of raw float pictures (N, C, H, W)."""
         raise NotImplementedError
 
+    def build_for_masks(self) -> Callable[[Tensor], Tensor]:
+        """A function of masks (N, H, W) of class indices, which go the way of their pictures."""
+        change = self.build()
+        return lambda masks: change(masks[:, None])[:, 0]
+
 
 PREPROCESS: Family[Preprocess] = Family("preprocess step")

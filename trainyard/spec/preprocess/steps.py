@@ -96,6 +96,12 @@ class Resize(Geometry):
 
         return lambda x: interpolate(x, list(self.size), mode=self.mode)
 
+    def build_for_masks(self) -> Callable[[Tensor], Tensor]:
+        from torch.nn.functional import interpolate
+
+        size = list(self.size)
+        return lambda masks: interpolate(masks[:, None], size, mode="nearest-exact")[:, 0]
+
 
 @PREPROCESS.register
 class CenterCropPictures(Geometry):

@@ -1,4 +1,4 @@
-"""The report at a training's end: where a classifier is right, where wrong, and how sure it is."""
+"""Classes: where a classifier is right, where wrong, and how sure it is."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ NUM_WORST = 20
 
 
 class ClassificationReport:
-    """Gathers outputs batch by batch on the device; ``as_json`` reckons at the end.
-
-    Rows of the confusion matrix are true classes, columns predicted ones. Precision, recall and
+    """Rows of the confusion matrix are true classes, columns predicted ones. Precision, recall and
     F1 are 0 where their denominator is. ``expected_calibration_error`` is Guo et al.'s (2017).
     """
 
-    def __init__(self, class_names: list[str], device: torch.device) -> None:
-        self.class_names = class_names
+    def __init__(
+        self, class_names: list[str], train_counts: list[int], device: torch.device
+    ) -> None:
+        self.class_names, self.train_counts = class_names, train_counts
         num_classes = len(class_names)
         self.confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
         self.predicted: list[Tensor] = []
@@ -48,9 +48,16 @@ class ClassificationReport:
             "class_names": self.class_names,
             "confusion_matrix": confusion.tolist(),
             "per_class": self._per_class(confusion),
+            "baselines": [self._majority(targets)],
             "calibration": _calibration(confidence, predicted == targets),
             "worst_errors": self._worst_errors(predicted, confidence, targets),
         }
+
+    def _majority(self, targets: Tensor) -> dict[str, Any]:
+        """What one gets by always naming the commonest class of the training split."""
+        commonest = self.train_counts.index(max(self.train_counts))
+        accuracy = (targets == commonest).double().mean().item()
+        return {"name": "majority", "class": self.class_names[commonest], "accuracy": accuracy}
 
     def _per_class(self, confusion: Tensor) -> list[dict[str, Any]]:
         right = confusion.diagonal().double()
