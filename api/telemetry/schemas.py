@@ -44,12 +44,27 @@ class Logs(Page[LogLine]):
 
 
 class JobReport(ApiModel):
-    """How the best checkpoint does on the test split, or on val where there is none."""
+    """How the best checkpoint does on the test split, or on val where there is none.
+
+    What a task does not have is null.
+    """
 
     model_config = {"extra": "allow"}
 
+    split: str | None = None
+    """The split that all of it is about."""
+    num_samples: int | None = None
     confusion_matrix: list[list[int]] | None = None
-    """Rows are the true classes, columns the predicted ones."""
+    """Rows are the true classes, columns the predicted ones; of masks, their pixels."""
     per_class: list[dict[str, Any]] | None = None
+    """Precision, recall, F1 and support by class or label; of masks IoU and Dice too."""
+    per_output: list[dict[str, Any]] | None = None
+    """MAE, RMSE, R² and bias of each number that is predicted."""
+    baselines: list[dict[str, Any]] | None = None
+    """What one gets without a model: the commonest class, the mean, naive forecasts. `skill` is
+    1 − RMSE of the model / RMSE of the baseline."""
+    points: list[list[Number]] | None = None
+    """True and predicted values of the first output, of up to 500 samples."""
     calibration: dict[str, Any] | list[Any] | None = None
     worst_errors: list[dict[str, Any]] | None = None
+    """`index` is into the split."""

@@ -1506,22 +1506,57 @@ export interface components {
         /**
          * JobReport
          * @description How the best checkpoint does on the test split, or on val where there is none.
+         *
+         *     What a task does not have is null.
          */
         JobReport: {
+            /**
+             * Baselines
+             * @description What one gets without a model: the commonest class, the mean, naive forecasts. `skill` is
+             *     1 − RMSE of the model / RMSE of the baseline.
+             */
+            baselines: {
+                [key: string]: unknown;
+            }[] | null;
             /** Calibration */
             calibration: {
                 [key: string]: unknown;
             } | unknown[] | null;
             /**
              * Confusion Matrix
-             * @description Rows are the true classes, columns the predicted ones.
+             * @description Rows are the true classes, columns the predicted ones; of masks, their pixels.
              */
             confusion_matrix: number[][] | null;
-            /** Per Class */
+            /** Num Samples */
+            num_samples: number | null;
+            /**
+             * Per Class
+             * @description Precision, recall, F1 and support by class or label; of masks IoU and Dice too.
+             */
             per_class: {
                 [key: string]: unknown;
             }[] | null;
-            /** Worst Errors */
+            /**
+             * Per Output
+             * @description MAE, RMSE, R² and bias of each number that is predicted.
+             */
+            per_output: {
+                [key: string]: unknown;
+            }[] | null;
+            /**
+             * Points
+             * @description True and predicted values of the first output, of up to 500 samples.
+             */
+            points: (number | ("NaN" | "Infinity" | "-Infinity"))[][] | null;
+            /**
+             * Split
+             * @description The split that all of it is about.
+             */
+            split: string | null;
+            /**
+             * Worst Errors
+             * @description `index` is into the split.
+             */
             worst_errors: {
                 [key: string]: unknown;
             }[] | null;

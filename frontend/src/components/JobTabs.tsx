@@ -40,7 +40,7 @@ export function ReportTab({ job }: { job: JobDetail }) {
   const ended = job.status === 'succeeded'
   const query = useQuery({ ...reportQuery(job.id), enabled: ended })
   if (!ended) return <Text c="dimmed">The report is made when the training succeeds.</Text>
-  return <Loaded query={query}>{(report) => <ReportView report={report} />}</Loaded>
+  return <Loaded query={query}>{(report) => <ReportView report={report} job={job} />}</Loaded>
 }
 
 export function CheckpointsTab({ job }: { job: JobDetail }) {

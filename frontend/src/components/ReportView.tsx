@@ -1,92 +1,79 @@
-// How the trained model does, class by class: the confusion matrix, and precision to support.
-import { Card, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core'
+// How the trained model does on samples that it has not seen, in the figures of its task.
+import { Card, SimpleGrid, Stack, Text, Title } from '@mantine/core'
+import type { ReactNode } from 'react'
 
-import type { JobReport } from '../api/types'
-import { formatPercent } from '../lib/format'
+import type { JobDetail, JobReport } from '../api/types'
+import { toNumber } from '../lib/format'
+import { classRows } from '../lib/report'
 import { ConfusionMatrix } from './ConfusionMatrix'
+import { ClassTable } from './report/ClassTable'
+import { FigureTable } from './report/FigureTable'
+import { PredictedAgainstTrue } from './report/PredictedAgainstTrue'
+import { WorstErrors } from './report/WorstErrors'
 
-export function ReportView({ report }: { report: JobReport }) {
-  const classes = (report.per_class ?? []).map(classRow)
-  const names = classes.map((row) => row.name)
-  const matrix = report.confusion_matrix
-  if (!matrix && classes.length === 0) {
-    return <Text c="dimmed">This job has no report class by class.</Text>
-  }
+export function ReportView({ report, job }: { report: JobReport; job: JobDetail }) {
+  const classes = report.per_class ?? []
+  const outputs = report.per_output ?? []
+  const baselines = report.baselines ?? []
+  const points = (report.points ?? []).map(([x = NaN, y = NaN]) => [toNumber(x), toNumber(y)] as const)
+  const worst = report.worst_errors ?? []
+  const isOfMasks = classes.some((row) => typeof row.iou === 'number')
   return (
-    <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
-      {matrix && (
-        <Card p="md" style={{ minWidth: 0 }}>
-          <Stack gap="sm">
-            <Title order={2} size="h5">
-              Confusion matrix
-            </Title>
-            <ConfusionMatrix matrix={matrix} names={names} />
-          </Stack>
-        </Card>
+    <Stack gap="lg">
+      {report.split && (
+        <Text c="dimmed" size="sm">
+          The best checkpoint on {(report.num_samples ?? 0).toLocaleString('en')} samples of{' '}
+          {report.split}.
+        </Text>
       )}
-      {classes.length > 0 && (
-        <Card p="md" style={{ minWidth: 0 }}>
-          <Stack gap="sm">
-            <Title order={2} size="h5">
-              Class by class
-            </Title>
-            <ClassTable classes={classes} />
-          </Stack>
-        </Card>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
+        {report.confusion_matrix && (
+          <Part title={isOfMasks ? 'Confusion of pixels' : 'Confusion matrix'}>
+            <ConfusionMatrix
+              matrix={report.confusion_matrix}
+              names={classRows(classes, []).map((row) => row.name)}
+            />
+          </Part>
+        )}
+        {classes.length > 0 && (
+          <Part title="Class by class">
+            <ClassTable rows={classes} unit={isOfMasks ? 'pixels' : 'samples'} />
+          </Part>
+        )}
+        {outputs.length > 0 && (
+          <Part title="Output by output">
+            <FigureTable rows={outputs} nameKey="output" />
+          </Part>
+        )}
+        {points.length > 0 && (
+          <Part title="Predicted against true">
+            <PredictedAgainstTrue points={points} />
+          </Part>
+        )}
+        {baselines.length > 0 && (
+          <Part title="Without a model">
+            <FigureTable rows={baselines} nameKey="name" />
+          </Part>
+        )}
+      </SimpleGrid>
+      {worst.length > 0 && (
+        <Part title="Furthest off">
+          <WorstErrors rows={worst} datasetId={job.dataset} split={report.split ?? 'test'} />
+        </Part>
       )}
-    </SimpleGrid>
+    </Stack>
   )
 }
 
-const FIGURES = ['precision', 'recall', 'f1'] as const
-
-interface ClassRow {
-  name: string
-  support: number
-  figures: (number | null)[]
-}
-
-function classRow(row: Record<string, unknown>, index: number): ClassRow {
-  const name = row.class ?? row.name ?? row.class_name
-  return {
-    name: typeof name === 'string' ? name : String(index),
-    support: typeof row.support === 'number' ? row.support : 0,
-    figures: FIGURES.map((figure) => {
-      const value = row[figure]
-      return typeof value === 'number' ? value : null
-    }),
-  }
-}
-
-function ClassTable({ classes }: { classes: readonly ClassRow[] }) {
+function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
-    <Table.ScrollContainer minWidth={320} maxHeight={480}>
-      <Table verticalSpacing={6} stickyHeader>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Class</Table.Th>
-            {FIGURES.map((figure) => (
-              <Table.Th key={figure} ta="right">
-                {figure}
-              </Table.Th>
-            ))}
-            <Table.Th ta="right">samples</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody className="numbers">
-          {classes.map((row) => (
-            <Table.Tr key={row.name}>
-              <Table.Td>{row.name}</Table.Td>
-              {row.figures.map((value, index) => (
-                <Table.Td key={FIGURES[index]} ta="right">
-                  {value === null ? '–' : formatPercent(value)}
-                </Table.Td>
-              ))}
-              <Table.Td ta="right">{row.support}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <Card p="md" style={{ minWidth: 0 }}>
+      <Stack gap="sm">
+        <Title order={2} size="h5">
+          {title}
+        </Title>
+        {children}
+      </Stack>
+    </Card>
   )
 }

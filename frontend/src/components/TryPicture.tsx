@@ -6,7 +6,7 @@ import { useEffect, useState } from 'react'
 
 import { predict } from '../api/jobs'
 import type { Prediction } from '../api/types'
-import { formatPercent, toNumber } from '../lib/format'
+import { formatMetric, formatPercent, toNumber } from '../lib/format'
 import { DropZone } from './DropZone'
 import { ErrorAlert } from './PageError'
 
@@ -35,13 +35,13 @@ export function TryPicture({ jobId }: { jobId: string }) {
         }}
       />
       <Card aria-live="polite" mih={180}>
-        {prediction.isIdle && <Text c="dimmed">The most probable classes will stand here.</Text>}
+        {prediction.isIdle && <Text c="dimmed">What the model says will stand here.</Text>}
         {prediction.isPending && <Loader aria-label="Predicting" />}
         {prediction.isError && <ErrorAlert error={prediction.error} />}
         {prediction.isSuccess && first && (
           <Group align="flex-start" wrap="nowrap" gap="lg">
             {preview && <Image src={preview} alt="Your picture" w={96} h={96} fit="contain" />}
-            <Bars prediction={first} />
+            <Told prediction={first} />
           </Group>
         )}
       </Card>
@@ -49,10 +49,54 @@ export function TryPicture({ jobId }: { jobId: string }) {
   )
 }
 
-function Bars({ prediction }: { prediction: Prediction }) {
+function Told({ prediction }: { prediction: Prediction }) {
+  const { top, mask, classes, values } = prediction
   return (
     <Stack gap="sm" flex={1} miw={0} data-testid="predictions">
-      {prediction.top.map((one, index) => (
+      {mask && <Mask url={mask} numClasses={classes?.length ?? 2} />}
+      {classes && (
+        <Bars
+          rows={classes.map((one) => ({ class: one.class, probability: one.share }))}
+        />
+      )}
+      {top && <Bars rows={top} />}
+      {values &&
+        Object.entries(values).map(([name, value]) => (
+          <Group key={name} justify="space-between" wrap="nowrap" gap="xs">
+            <Text size="sm" truncate>
+              {name}
+            </Text>
+            <Text size="sm" fw={700} className="numbers">
+              {formatMetric(toNumber(value))}
+            </Text>
+          </Group>
+        ))}
+    </Stack>
+  )
+}
+
+/** Class indices are small greys: they are spread out so that the classes can be told apart. */
+function Mask({ url, numClasses }: { url: string; numClasses: number }) {
+  return (
+    <Image
+      src={url}
+      alt="The predicted mask"
+      w={192}
+      radius="sm"
+      style={{ imageRendering: 'pixelated', filter: `brightness(${255 / Math.max(numClasses - 1, 1)})` }}
+    />
+  )
+}
+
+interface Bar {
+  class: string
+  probability: number | string
+}
+
+function Bars({ rows }: { rows: readonly Bar[] }) {
+  return (
+    <Stack gap="sm">
+      {rows.map((one, index) => (
         <Stack key={one.class} gap={2}>
           <Group justify="space-between" wrap="nowrap" gap="xs">
             <Text size="sm" fw={index === 0 ? 700 : 500} truncate>
