@@ -44,8 +44,10 @@ def graph_of(name: str, **args: Any) -> Graph:
     """The backbone on the samples for which its figures hold."""
     backbone = BACKBONES[name]
     model = ModelSpec.model_validate({"layers": [{"type": name, **args}]})
-    task = "segmentation" if name == "unet" or args else "classification"
-    return resolve(model, tuple(backbone.input_shape), backbone.num_classes, task=task)
+    task = "segmentation" if name == "unet" else "classification"
+    # Features are of no classes, so that nothing is asked of their shape.
+    num_classes = backbone.num_classes if args.get("head", True) else None
+    return resolve(model, tuple(backbone.input_shape), num_classes, task=task)
 
 
 def test_every_backbone_is_held_to_a_figure() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.training.support import CLASSES, Remember, made_splits, statistics_of
+from tests.training.support import GOAL, Remember, made_splits, statistics_of
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import JobSpec, parse_job
 from worker.training.build import build
@@ -67,7 +67,7 @@ def run(spec: JobSpec, reporter: Remember | None = None, **more: Any) -> tuple[O
     splits = made_splits()
     graph = resolve(spec.model, (1, 12, 12), 3, takes=spec.training.loss.takes)
     outcome = train(
-        spec, graph, splits, statistics_of(splits["train"]), CLASSES, told, told,
+        spec, graph, splits, statistics_of(splits["train"]), GOAL, told, told,
         device="cpu", **more,
     )  # fmt: skip
     return outcome, told
