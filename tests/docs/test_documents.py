@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import save
 
 from docs.generate import FOLDER, pages
-from tests.training.support import CLASSES, SHAPE, SMALL_LAYERS, Remember, made_split, statistics_of
+from tests.training.support import GOAL, SHAPE, SMALL_LAYERS, Remember, made_split, statistics_of
 from trainyard.spec.check import Limits, check
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_check, parse_job
@@ -78,7 +78,7 @@ def test_an_example_of_the_guide_trains(example: dict[str, Any]) -> None:
     told = Remember()
     initial = save(build(graph).state_dict()) if spec.training.init_from else None
     outcome = train(
-        spec, graph, splits, statistics_of(splits["train"]), CLASSES, told, told,
+        spec, graph, splits, statistics_of(splits["train"]), GOAL, told, told,
         device="cpu", initial=initial,
     )  # fmt: skip
     assert outcome.kind == "finished", outcome.reason

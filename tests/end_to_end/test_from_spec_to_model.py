@@ -156,7 +156,10 @@ def test_an_embedding_tells_classes_by_the_nearest_mean(service, dataset, tmp_pa
 def test_every_example_passes_the_check(service, dataset):
     with service.client() as client:
         for file in sorted((ROOT / "examples").glob("*.json")):
-            report = client.check({**json.loads(file.read_text()), "dataset": dataset["id"]})
+            spec = json.loads(file.read_text())
+            if spec["dataset"] != dataset["name"]:  # see tests/spec/test_examples.py
+                continue
+            report = client.check({**spec, "dataset": dataset["id"]})
             assert report["num_params"] > 0, file.name
 
 
