@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,16 +29,14 @@ def evaluate(
     ``also`` is called with logits (float32) and targets of every batch, in the split's order.
     """
     size = _LARGER * run.batch_size
-    starts = range(0, len(samples), size)
     num_losses = -(-len(samples) // run.batch_size)
     sums = Accumulator(run.training.means("val"), num_losses, run.device)
     embedded: list[tuple[Tensor, Tensor]] = []
     whole = WholeSplit(run.training)
-    with run.evaluating(), torch.inference_mode():
-        for start in starts:
+    with run.evaluating(), torch.inference_mode(), samples.in_turn(size) as batches:
+        for raw, targets in batches:
             if stop.is_set():
                 return None
-            raw, targets = samples.batch(np.arange(start, min(start + size, len(samples))))
             outputs = infer(run, run.preprocess(raw))
             if run.nearest_mean is None:
                 sums.add_batch(run.loss_function(outputs, targets), len(targets))
