@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.memory import peak_bytes
 from tests.training.support import (
     CLASSES,
     Remember,
@@ -163,15 +163,6 @@ def test_no_more_is_done_ahead_than_was_asked_for_and_nothing_after_the_end() ->
     assert done[:2] == [0, 10]
     assert len(done) <= 5  # two that were taken, and three that waited
     assert reading_threads() == []
-
-
-def peak_bytes(*, anew: bool = False) -> int:
-    """The most memory that was resident, since the last time that it was to be told anew."""
-    if anew:
-        Path("/proc/self/clear_refs").write_text("5")
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) * 1024
 
 
 def test_memory_stays_below_a_bound_however_large_the_split_is(tmp_path: Path) -> None:
