@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     max_upload_bytes: PositiveInt = Field(20 * GIB, description="One uploaded dataset")
     max_unpacked_bytes: PositiveInt = Field(100 * GIB, description="An archive, unpacked")
     max_archive_files: PositiveInt = Field(2_000_000, description="Files in one archive")
+    max_cache_bytes: PositiveInt = Field(
+        100 * GIB, description="Copies of datasets on one machine, where the store is elsewhere"
+    )
     max_picture_pixels: PositiveInt = Field(64_000_000, description="One picture, in pixels")
     max_spec_bytes: PositiveInt = Field(1_000_000, description="A JSON request body")
     max_layers: PositiveInt = Field(1000, description="Layers of one model")

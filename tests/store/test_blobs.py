@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.memory import peak_bytes
 from trainyard.errors import NotFound
 from trainyard.store.blobs import Blobs
 
@@ -80,3 +82,50 @@ def test_a_copy_that_is_broken_off_leaves_nothing_and_is_made_anew(tmp_path: Pat
         elsewhere.local_folder("datasets/one", cache, until_the_second_piece)
     assert not [path for path in cache.rglob("*") if path.is_file()]
     assert (elsewhere.local_folder("datasets/one", cache) / "x").read_bytes() == data
+
+
+def test_copies_that_were_long_not_used_give_way_to_new_ones(tmp_path: Path) -> None:
+    elsewhere, cache = Blobs("memory:///", max_cache_bytes=2500), tmp_path / "cache"
+    for name in "abcde":
+        elsewhere.put_bytes(f"datasets/{name}/1/x", bytes(1000))
+
+    def copy(name: str) -> Path:
+        return elsewhere.local_folder(f"datasets/{name}/1", cache)
+
+    def kept() -> str:
+        return "".join(sorted(path.name for path in (cache / "datasets").iterdir()))
+
+    an_hour_ago = time.time() - 3600
+    for number, name in enumerate("ab"):
+        os.utime(copy(name), (an_hour_ago + number, an_hour_ago + number))
+    copy("a")  # used once more
+    copy("c")
+    assert kept() == "ac"
+    os.utime(cache / "datasets" / "c" / "1", (an_hour_ago, an_hour_ago))
+    left = cache / "datasets" / "f" / ".download-of-a-process-that-died"
+    left.mkdir(parents=True)
+    (left / "x").write_bytes(bytes(1000))
+    os.utime(left, (an_hour_ago - 1, an_hour_ago - 1))
+    copy("d")
+    assert kept() == "ad"
+    with (cache / "datasets" / "d" / "1" / "x").open("rb") as file:
+        copy("e")
+        assert kept() == "ade", "what was just asked for may be about to be opened"
+        os.utime(cache / "datasets" / "d" / "1", (an_hour_ago, an_hour_ago))
+        copy("b")
+        assert kept() == "abe"
+        assert file.read() == bytes(1000), "who has it open keeps it"
+    assert copy("d").is_dir()
+
+
+def test_a_download_holds_a_piece_of_a_file_and_not_the_file(tmp_path: Path) -> None:
+    """Each piece is asked for by its range, from a folder as from S3."""
+    place = tmp_path / "store"
+    (place / "datasets").mkdir(parents=True)
+    with (place / "datasets" / "x").open("wb") as file:
+        file.truncate(200_000_000)
+    blobs = Blobs(f"file://{place}")
+    base = peak_bytes(anew=True)
+    blobs.download("datasets/x", tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_size == 200_000_000
+    assert peak_bytes() - base < 60e6

@@ -6,6 +6,7 @@ memory holds one block and eight or so bytes a sample, whatever the size of the 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -35,7 +36,11 @@ class OpenDataset:
 
 
 def open_dataset(folder: Path) -> OpenDataset:
-    """Open what ``ingest`` has written; nothing is read but the manifest and headers."""
+    """Open what ``ingest`` has written; nothing is read but the manifest and headers.
+
+    Raises:
+        OSError: a file is missing, unreadable or shorter than its header says.
+    """
     manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     splits = {name: (_mapped(folder, name, "x"), _mapped(folder, name, "y"))
               for name in manifest.splits}  # fmt: skip
@@ -45,7 +50,12 @@ def open_dataset(folder: Path) -> OpenDataset:
 
 
 def _mapped(folder: Path, split: SplitName, axis: str) -> Array:
-    array: Array = np.load(folder / f"{split}_{axis}.npy", mmap_mode="r", allow_pickle=False)
+    path = folder / f"{split}_{axis}.npy"
+    try:
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        # What ingest wrote was right: a file that is cut short or garbled is the disk's fault.
+        raise OSError(errno.EIO, f"{path} is damaged: {error}") from error
     return array
 
 

@@ -90,6 +90,10 @@ class TrainingSpec(_Part):
     """Samples of one batch; never more than the training split has."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of weights, order, dropout and augmentation."""
+    shuffle_buffer_bytes: Annotated[int, Field(ge=1024, le=2**40)] = 512 * 1024**2
+    """A training split up to this size is shuffled as a whole. A larger one is read in blocks of
+    1 MiB in random order, and its samples are mixed in a buffer of this size in the host's memory.
+    The same on every machine, whether the data lies on the device or not."""
     precision: Precision = "auto"
     """`auto` is bfloat16 where the device has it in hardware, else float32; `float16` is for CUDA.
     Weights stay in float32 always."""

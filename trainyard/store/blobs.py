@@ -24,6 +24,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from trainyard.errors import NotFound
 from trainyard.ids import new_id
 from trainyard.settings import Settings
+from trainyard.store.copies import make_room, note_use
 
 _PART_BYTES = 8 * 1024**2
 _READ_BYTES = 1024**2
@@ -56,9 +57,14 @@ class _Counted:
 
 
 class Blobs:
-    """One object store. Safe to use from many threads."""
+    """One object store. Safe to use from many threads.
 
-    def __init__(self, url: str) -> None:
+    ``max_cache_bytes`` bounds what ``local_folder`` keeps on this machine, if the store is
+    elsewhere.
+    """
+
+    def __init__(self, url: str, max_cache_bytes: int | None = None) -> None:
+        self._max_cache_bytes = max_cache_bytes
         parsed = urlparse(url)
         self.folder = Path(unquote(parsed.path)) if parsed.scheme == "file" else None
         self._store: ObjectStore
@@ -69,7 +75,7 @@ class Blobs:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Blobs:
-        return cls(settings.effective_store_url)
+        return cls(settings.effective_store_url, settings.max_cache_bytes)
 
     def ping(self) -> None:
         """Raise an ``obstore`` error or ``OSError`` if the store does not answer."""
@@ -162,17 +168,25 @@ class Blobs:
         """A folder with the files of the prefix: the store's own, else a cached copy.
 
         The copy is made beside its place and renamed, so that it is whole or absent; ``go_on``
-        is called on the way, and may raise.
+        is called on the way, and may raise. Copies that were long not asked for give way to it.
 
         Raises:
             NotFound: the store holds nothing there.
         """
         target = self.folder / prefix if self.folder is not None else cache_dir / prefix
-        if self.folder is None and not target.exists():
+        if self.folder is None and target.exists():
+            note_use(target)
+        elif self.folder is None:
+            self._make_room(prefix, cache_dir)
             self._download_folder(prefix, target, go_on)
         if not target.is_dir():
             raise NotFound(f"The store holds no {prefix}.")
         return target
+
+    def _make_room(self, prefix: str, cache_dir: Path) -> None:
+        if self._max_cache_bytes is not None:
+            size_bytes = sum(size for _, size in self._objects(prefix))
+            make_room(cache_dir / Path(prefix).parts[0], size_bytes, self._max_cache_bytes)
 
     def _download_folder(self, prefix: str, target: Path, go_on: Callable[[], None]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

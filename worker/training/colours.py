@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from trainyard.spec.preprocess import Colours, Preprocess, Statistics
 from worker.training.protocol import Split
+from worker.training.stored import Rows
 
 _CHUNK = 1024  # pictures at a time
 
@@ -34,8 +35,10 @@ def _moments(x: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.float64], npt.N
     num_channels = x.shape[1]
     sums = np.zeros(num_channels)
     products = np.zeros((num_channels, num_channels))
+    rows = Rows(x)
     for start in range(0, len(x), _CHUNK):
-        pixels = np.asarray(x[start : start + _CHUNK], np.float64).swapaxes(0, 1)
+        chunk = rows.read(start, min(start + _CHUNK, len(x)))
+        pixels = chunk.astype(np.float64).swapaxes(0, 1)
         flat = pixels.reshape(num_channels, -1)
         sums += flat.sum(axis=1)
         products += flat @ flat.T

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,17 +29,15 @@ def evaluate(
     ``also`` is called with scores (float32) and targets of every batch, in the split's order.
     """
     size = _LARGER * run.batch_size
-    starts = range(0, len(samples), size)
     num_losses = -(-len(samples) // run.batch_size)
     sums = Accumulator(run.training.means("val"), num_losses, run.device)
     embedded: list[tuple[Tensor, Tensor]] = []
     whole = WholeSplit(run.training, run.goal)
-    with run.evaluating(), torch.inference_mode():
-        for start in starts:
+    with run.evaluating(), torch.inference_mode(), samples.in_turn(size) as batches:
+        for batch in batches:
             if stop.is_set():
                 return None
-            indices = np.arange(start, min(start + size, len(samples)))
-            inputs, targets = run.batch(samples, indices)
+            inputs, targets = run.prepared(*batch)
             outputs = infer(run, inputs)
             if run.nearest_mean is None:
                 sums.add_batch(run.loss_function(outputs, targets), len(targets))

@@ -71,7 +71,9 @@ def train(
                     return endings.initial_weights(fit)
             teller.tell_start(resumed=resumed)
             held_out = {
-                name: Samples(split, chosen, devices.resident_bytes(chosen))
+                name: Samples(
+                    split, chosen, devices.resident_bytes(chosen), training.shuffle_buffer_bytes
+                )
                 for name, split in splits.items()
                 if name != "train"
             }
@@ -83,6 +85,9 @@ def train(
         why = run.why_not_smaller if run is not None else None
         num_train = len(splits["train"].x)
         return endings.out_of_memory(training, graph, num_train, chosen, error, why)
+    finally:
+        if run is not None:
+            run.close()
 
 
 def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> Outcome | None:

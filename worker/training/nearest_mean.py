@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -91,12 +90,11 @@ def fit_means(run: Run, stop: Stop) -> bool:
     sums = torch.zeros(num_classes, length, dtype=torch.float64, device=run.device)
     squares = torch.zeros((), dtype=torch.float64, device=run.device)
     size = _LARGER * run.batch_size
-    with run.evaluating(), torch.inference_mode():
-        for start in range(0, len(run.samples), size):
+    with run.evaluating(), torch.inference_mode(), run.samples.in_turn(size) as batches:
+        for batch in batches:
             if stop.is_set():
                 return False
-            indices = np.arange(start, min(start + size, len(run.samples)))
-            inputs, targets = run.batch(run.samples, indices)
+            inputs, targets = run.prepared(*batch)
             embeddings = nearest.embeddings(infer(run, inputs)).double()
             sums += functional.one_hot(targets, num_classes).double().T @ embeddings
             squares += embeddings.square().sum()

@@ -21,7 +21,7 @@ from worker.training.augment import augmenter
 from worker.training.averaging import Average
 from worker.training.build import build
 from worker.training.colours import after_colours
-from worker.training.data import Indices, Preprocessing, Samples, epoch_order
+from worker.training.data import Preprocessing, Samples
 from worker.training.device import Tensors
 from worker.training.goals import as_targets, class_counts, loss_of, unscaling
 from worker.training.groups import freeze, parameter_groups
@@ -30,6 +30,7 @@ from worker.training.mixing import mixed
 from worker.training.nearest_mean import add_nearest_mean
 from worker.training.position import Position
 from worker.training.protocol import Goal, Split
+from worker.training.samples import Pass
 from worker.training.smaller import in_memory
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ class Run:
         parameters = parameter_groups(self.network, graph, training)
         self.optimizer = training.optimizer.build(parameters, fused=True)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
-        self.samples = Samples(train_split, device, devices.resident_bytes(device))
+        self.samples = Samples(
+            train_split, device, devices.resident_bytes(device), training.shuffle_buffer_bytes
+        )
         unscale = unscaling(goal, training)
         self.unscale = None if unscale is None else unscale.to(device)
         loss = training.loss.build(class_counts=class_counts(goal, train_split.y))
@@ -94,7 +97,8 @@ class Run:
         self.gradient_norm: Tensor | None = None
         self.why_not_smaller: str | None = None
         self.output_shape = graph.output_shape
-        self._order_epoch = 0
+        self._pass: Pass | None = None  # over the samples, in the order of ``_pass_epoch``
+        self._pass_epoch = 0
 
     @property
     def is_report_due(self) -> bool:
@@ -131,9 +135,11 @@ class Run:
     def step(self) -> None:
         """One optimizer step on the next samples of the epoch's order."""
         position = self.position
-        if self._order_epoch != position.epoch:
-            self._order_epoch = position.epoch
-            self._order = epoch_order(len(self.samples), self.training.seed, position.epoch)
+        if self._pass is None or self._pass_epoch != position.epoch:
+            self.close()
+            self._pass_epoch = position.epoch
+            order = self.samples.order(self.training.seed, position.epoch)
+            self._pass = self.samples.in_order(order, self.batch_size, self.num_used)
         start = position.step_in_epoch * self.step_size
         stop = min(start + self.step_size, self.num_used)
         lr = self._lr()
@@ -145,6 +151,12 @@ class Run:
         position.step += 1
         if self.average is not None:
             self.average.update(self.network, position.step)
+
+    def close(self) -> None:
+        """Ends what reads samples ahead."""
+        if self._pass is not None:
+            self._pass.close()
+        self._pass = None
 
     def _lr(self) -> float:
         training, position = self.training, self.position
@@ -175,9 +187,8 @@ class Run:
             outputs: Tensor = self.network(inputs)
         return outputs.float()
 
-    def batch(self, samples: Samples, indices: Indices) -> tuple[Tensor, Tensor]:
-        """Samples of a split preprocessed, as they are, and their targets."""
-        raw, targets = samples.batch(indices)
+    def prepared(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch as the network and the loss take it; nothing of it is changed at random."""
         return self.preprocess(raw), as_targets(targets, self.goal, self.preprocess)
 
     def scores(self, outputs: Tensor) -> Tensor:
@@ -186,25 +197,24 @@ class Run:
         scores: Tensor = outputs if last is None else last(outputs)
         return scores
 
-    def _augmented_batch(self, indices: Indices) -> tuple[Tensor, Tensor]:
-        """Training samples changed at random, preprocessed, and their targets."""
-        raw, targets = self.samples.batch(indices)
+    def _augmented(self, raw: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """A training batch changed at random, then as ``prepared``."""
         if self.goal.task == "segmentation":
             raw, masks = self.augment(raw, targets)
             assert masks is not None, "masks come back from where they went"
             targets = masks
         else:
             raw, _ = self.augment(raw, None)
-        return self.preprocess(raw), as_targets(targets, self.goal, self.preprocess)
+        return self.prepared(raw, targets)
 
     def _set_gradients(self, start: int, stop: int) -> None:
         """Gradients of the mean loss over samples ``start`` to ``stop``, a batch at a time."""
+        assert self._pass is not None
         losses = []
         for first in range(start, stop, self.batch_size):
-            indices = self._order[first : min(first + self.batch_size, stop)]
-            inputs, targets = self._augmented_batch(indices)
+            inputs, targets = self._augmented(*self._pass.batch(first))
             inputs, mix = mixed(inputs, self.training)
-            for part in _slices(len(indices), self.position.parts):
+            for part in _slices(len(targets), self.position.parts):
                 outputs = self.outputs(inputs[part])
                 loss = (
                     mix.loss(self.loss_function, outputs, targets, part)

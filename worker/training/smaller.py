@@ -85,7 +85,7 @@ def _is_mean_of_samples(run: Run) -> bool:
     """Tried on made outputs: whether the loss of all is the mean of those of two parts."""
     count = min(_NUM_TRIED, len(run.samples))
     indices = np.linspace(0, len(run.samples) - 1, count).astype(np.int64)
-    _, chosen = run.batch(run.samples, indices)
+    _, chosen = run.prepared(*run.samples.batch(indices))
     generator = torch.Generator().manual_seed(0)
     outputs = torch.randn(count, *run.output_shape, generator=generator).to(chosen.device)
     at = max(1, int(count * _AT))
@@ -97,7 +97,7 @@ def _is_mean_of_samples(run: Run) -> bool:
 def _has_samples_apart(run: Run) -> bool:
     """Tried on two samples: whether each has the same output without the other."""
     with run.evaluating(), torch.inference_mode():
-        inputs, _ = run.batch(run.samples, np.arange(min(2, len(run.samples))))
+        inputs, _ = run.prepared(*run.samples.batch(np.arange(min(2, len(run.samples)))))
         alone = [run.network(inputs[i : i + 1]) for i in range(len(inputs))]
         return _is_close(torch.cat(alone), run.network(inputs))
 
