@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,9 +74,11 @@ class Yard:
 
     # Workers
 
-    def start_worker(self, queue: str = "train", **settings: str) -> WorkerProcess:
+    def start_worker(
+        self, queue: str = "train", *, environment: Mapping[str, str] | None = None, **settings: str
+    ) -> WorkerProcess:
         output = self.settings.home / f"worker-{len(self.workers)}.log"
-        environment = {
+        variables = {
             **os.environ,
             "TRAINYARD_HOME": str(self.settings.home),
             "TRAINYARD_REDIS_URL": self.settings.effective_redis_url,
@@ -87,12 +89,13 @@ class Yard:
             "TRAINYARD_DEVICE": "cpu",
             "OMP_NUM_THREADS": "1",
             **{f"TRAINYARD_{name.upper()}": value for name, value in settings.items()},
+            **(environment or {}),
         }
         words = ["-A", "worker.celery_app", "worker", "-Q", queue, "--loglevel", "INFO"]
         with output.open("wb") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "celery", *words, "--without-gossip", "--without-mingle"],
-                env=environment,
+                env=variables,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.servers import wait_for
-from tests.worker.harness import Yard, gone
+from tests.worker.harness import WorkerProcess, Yard, gone
 from trainyard.store import jobs
 from trainyard.store.tables import Attempt, Job
 
@@ -73,6 +73,81 @@ def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
     assert job.reason["code"] == "time_limit"
     assert "15 seconds" in job.reason["message"]
     assert (job.attempt, job.num_crashes) == (1, 0)
+
+
+# Its checkpoints are megabytes, everything else that is told of it are kilobytes.
+HEAVY = {
+    "layers": [
+        {"type": "flatten"},
+        {"type": "linear", "out_features": 8192},
+        {"type": "linear", "out_features": "num_classes"},
+    ]
+}
+
+
+def stop_in_the_middle_of_a_checkpoint(yard: Yard, worker: WorkerProcess) -> None:
+    """Nobody reads until the trainer has filled the pipe and its buffer; then it is stopped."""
+    trainer = psutil.Process(yard.trainer_pid(worker))
+    os.kill(worker.pid, signal.SIGSTOP)
+    told, since = trainer.cpu_times(), time.monotonic()
+
+    def is_held_back() -> bool:
+        nonlocal told, since
+        if trainer.cpu_times() != told:
+            told, since = trainer.cpu_times(), time.monotonic()
+        return time.monotonic() - since > 0.5
+
+    wait_for(is_held_back, 60, "a trainer that waits for its reader")
+    trainer.suspend()
+    os.kill(worker.pid, signal.SIGCONT)
+
+
+def is_tried_again(yard: Yard, job_id: str) -> None:
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
+    told = first_attempt(yard, job_id).reason
+    assert told is not None
+    assert "no progress for 5 seconds" in told["message"]
+    yard.cancel(job_id)
+
+
+def is_paused(yard: Yard, job_id: str) -> None:
+    with yard.database.write() as session:
+        jobs.request_pause(session, session.get_one(Job, job_id))
+    assert yard.wait_for_status(job_id, "paused", "failed", seconds=20).status == "paused"
+
+
+def is_out_of_time(yard: Yard, job_id: str) -> None:
+    job = yard.wait_for_status(job_id, "failed", seconds=40)
+    assert job.reason is not None
+    assert job.reason["code"] == "time_limit"
+
+
+def is_cancelled(yard: Yard, job_id: str) -> None:
+    began = time.monotonic()
+    yard.cancel(job_id)
+    assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("ending", "hang_seconds", "limit"),
+    [
+        (is_tried_again, HANG_SECONDS, None),
+        (is_paused, 600, None),
+        (is_out_of_time, 600, 8.0),
+        (is_cancelled, 600, None),
+    ],
+)
+def test_a_trainer_that_stops_in_the_middle_of_a_message_holds_up_nobody(
+    yard: Yard, ending, hang_seconds: float, limit: float | None
+) -> None:
+    dataset_id = yard.ready_dataset()
+    # The worker is stopped for a while too, and is to keep its job.
+    worker = yard.start_worker(lease_seconds="60", hang_seconds=str(hang_seconds))
+    training = {"epochs": 100_000, "time_limit_seconds": limit}
+    job_id = yard.submit(dataset_id, model=HEAVY, training=training)
+    yard.wait_for_step(job_id, 1)
+    stop_in_the_middle_of_a_checkpoint(yard, worker)
+    ending(yard, job_id)
 
 
 def test_a_file_that_the_trainer_cannot_read_is_a_fault_of_the_machine(yard: Yard) -> None:
