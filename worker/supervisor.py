@@ -199,6 +199,7 @@ class Supervisor:
                 pass
             case "outcome":
                 self._outcome = message
+                self._kill_at = time.monotonic() + STOPPING_SECONDS  # nothing else is to come
                 reach("outcome.received")
             case _:
                 raise AssertionError(f"a trainer does not send {message.type!r}")

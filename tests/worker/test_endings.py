@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from tests.support.servers import wait_for
 from tests.worker.harness import WorkerProcess, Yard, gone
+from trainyard import crashpoints
 from trainyard.store import jobs
 from trainyard.store.tables import Attempt, Job
 
@@ -148,6 +149,20 @@ def test_a_trainer_that_stops_in_the_middle_of_a_message_holds_up_nobody(
     yard.wait_for_step(job_id, 1)
     stop_in_the_middle_of_a_checkpoint(yard, worker)
     ending(yard, job_id)
+
+
+def test_a_trainer_that_hangs_after_its_last_word_takes_back_nothing(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    armed = yard.settings.home / "armed"
+    armed.mkdir()
+    (armed / "outcome.sent").write_text("stop")
+    worker = yard.start_worker(environment={crashpoints.VARIABLE: str(armed)})
+    job_id = yard.submit(dataset_id)
+    trainer = yard.trainer_pid(worker)
+    job = yard.wait_for_status(job_id, "succeeded", "failed", seconds=40)
+    assert (job.status, job.attempt) == ("succeeded", 1)
+    assert not [*armed.iterdir()]
+    assert gone([trainer])
 
 
 def test_a_file_that_the_trainer_cannot_read_is_a_fault_of_the_machine(yard: Yard) -> None:
