@@ -40,6 +40,7 @@ def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[],
         "folder": str(folder),
         "device": context.settings.device,
         "used_seconds": claim.used_seconds,
+        "halvings": claim.num_memory_kills,
     }
     init_from = claim.spec["training"].get("init_from")
     if claim.checkpoint_id is None and init_from is not None:

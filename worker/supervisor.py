@@ -195,6 +195,8 @@ class Supervisor:
                 self._store_checkpoint(message)
             case "estimate":
                 self._settlement.estimate_bytes = sum(message.data.values())
+            case "begun":
+                self._settlement.has_begun = True
             case "alive":
                 pass
             case "outcome":

@@ -286,8 +286,49 @@ def test_a_trainer_that_the_kernel_kills_for_memory_is_told_as_such(
     assert job.reason["code"] == "out_of_memory"
     assert "The kernel killed the training" in job.reason["message"]
     assert "Estimated were" in job.reason["message"]
-    assert job.attempt == 1
+    assert job.attempt == 1  # smaller parts of a batch make no smaller weights
     assert worker.process.poll() is None
     cgroup.leave_room(4 * 1024**3)
     yard.wait_for_status(yard.submit(dataset_id), "succeeded")
+    assert worker.stop() == 0
+
+
+# A batch of 256 takes some 300 MiB, most of them for the backward pass; its weights take none.
+WIDE = [
+    {"type": "conv2d", "out_channels": 1024, "kernel_size": 1},
+    {"type": "tanh"},
+    {"type": "sigmoid"},
+    {"type": "global_avg_pool2d"},
+    {"type": "linear", "out_features": "num_classes"},
+]
+NORMED = [*WIDE[:1], {"type": "batch_norm2d"}, *WIDE[1:]]
+
+
+@pytest.mark.parametrize(("layers", "ending"), [(WIDE, "succeeded"), (NORMED, "failed")])
+def test_what_the_kernel_kills_for_the_size_of_its_batch_is_tried_in_smaller_parts(
+    cgroup: Cgroup, yard: Yard, layers, ending: str
+) -> None:
+    dataset_id = yard.ready_dataset(num_samples=512)
+    worker = yard.start_worker(max_retries="5")
+    for process in [psutil.Process(worker.pid), *worker.descendants()]:
+        cgroup.take(process.pid)
+    yard.wait_for_status(yard.submit(dataset_id), "succeeded")  # what is loaded once, is
+    cgroup.leave_room(190 * 1024**2)
+    training = {"batch_size": 256, "epochs": 2, "precision": "float32"}
+    job_id = yard.submit(dataset_id, model={"layers": layers}, training=training)
+    job = yard.wait_for_status(job_id, "failed", "succeeded", seconds=120)
+    assert job.status == ending, job.reason
+    assert job.attempt >= 2
+    told = first_attempt(yard, job_id).reason
+    assert told is not None
+    assert told["code"] == "out_of_memory"
+    if ending == "succeeded":
+        assert job.summary is not None
+        assert job.summary["batch/parts"] >= 2
+    else:
+        assert job.attempt == 2
+        assert job.reason is not None
+        assert job.reason["code"] == "out_of_memory"
+        assert "batch normalisation takes figures of whole batches" in job.reason["message"]
+    cgroup.leave_room(4 * 1024**3)
     assert worker.stop() == 0
