@@ -2,7 +2,8 @@
 
 Off unless the environment variable ``TRAINYARD_CRASH_POINTS`` names a folder at the process's
 start; then the first process that comes by a point for which a file of that name lies there takes
-the file away and is killed, as by ``kill -9``. Nothing but the environment can set this.
+the file away and is killed, as by ``kill -9``; or it is stopped, where the file says ``stop``,
+and goes on where it says ``go``. Nothing but the environment can set this.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def reach(point: Point) -> None:
 
 def _die_if_armed(file: Path) -> None:
     try:
+        how = file.read_text()
         file.unlink()
     except FileNotFoundError:
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    if how != "go":
+        os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)

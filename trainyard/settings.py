@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     hang_seconds: PositiveFloat = Field(
         600.0, description="A training that makes no step for so long is ended and tried again"
     )
+    start_seconds: PositiveFloat = Field(
+        120.0, description="A child process that has not begun by then gets a new fork server"
+    )
     device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:N`")
     secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -3,7 +3,8 @@
 A fork server with the heavy modules imported is started once; a child forked from it begins
 within milliseconds, has never seen CUDA, and gives back all its memory when it ends. When the
 worker dies, however it dies, the fork server sees its pipe close and exits, and the kernel then
-kills the children (``PR_SET_PDEATHSIG``).
+kills the children (``PR_SET_PDEATHSIG``). The worker waits for a fork server that does not answer
+no longer than a limit: then it kills it, and the next child gets a new one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import multiprocessing as mp
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +26,7 @@ from typing import Any, Literal
 
 from worker import leftovers
 from worker.lines import LineReader
+from worker.messages import Message, MessageReader, Sender
 
 # A module whose ``main(connection)`` is the child. By name, so that the worker itself never
 # imports torch.
@@ -32,6 +35,11 @@ Entry = Literal["worker.trainer", "worker.scanner", "worker.trier"]
 _context = mp.get_context("forkserver")
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: as if it took half of the memory more than it does
+_END_SECONDS = 5.0  # for the fork server to tell of a child's end, or to end itself
+
+
+class NotStarted(OSError):
+    """The fork server is gone, or hung and was killed; the next child gets a new one."""
 
 
 def start_fork_server(preload: Sequence[str]) -> None:
@@ -44,30 +52,81 @@ def start_fork_server(preload: Sequence[str]) -> None:
 def stop_fork_server() -> None:
     """End the server and wait until it is gone, so that the worker leaves nothing behind."""
     server: Any = forkserver._forkserver
-    server._stop()
+    with _answered_within(_END_SECONDS):
+        server._stop()
+
+
+def kill_fork_server() -> None:
+    """Whoever waits for it gets an error, and its children die. Safe from any thread."""
+    server: Any = forkserver._forkserver
+    if (pid := server._forkserver_pid) is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def _answered_within(seconds: float) -> Iterator[None]:
+    """Kills the fork server if what waits for it takes longer."""
+    timer = threading.Timer(seconds, kill_fork_server)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Child:
-    """A running child: a connection for messages, its output as lines, a handle to end it."""
+    """A running child: what it tells and writes, to be waited for, and a handle to end it.
 
-    def __init__(self, entry: Entry, name: str) -> None:
-        self.connection, theirs = _context.Pipe()
+    ``messages`` and ``lines`` are read where ``multiprocessing.connection.wait`` finds something
+    there; each ends when the child does.
+    """
+
+    def __init__(self, entry: Entry, name: str, start_seconds: float) -> None:
+        """
+        Raises:
+            NotStarted: the fork server died, or did not answer for ``start_seconds``.
+        """
+        self._connection, theirs = _context.Pipe()
         # Connections, because these go to the child through the fork server: nothing of the
         # write ends stays here, so that the child's death closes them, however early it comes.
         stdout, their_stdout = _context.Pipe(duplex=False)
         stderr, their_stderr = _context.Pipe(duplex=False)
+        self.messages = MessageReader(self._connection)
+        self.lines = [LineReader(stdout, "stdout"), LineReader(stderr, "stderr")]
         self.process = _context.Process(
             target=_run_child,
             args=(entry, theirs, their_stdout, their_stderr),
             name=name,
             daemon=True,
         )
-        self.process.start()
-        for end in (theirs, their_stdout, their_stderr):
-            end.close()
-        self.readers = [LineReader(stdout, "stdout"), LineReader(stderr, "stderr")]
+        try:
+            with _answered_within(start_seconds):
+                self.process.start()
+        except (EOFError, OSError) as error:
+            self._close_pipes()
+            raise NotStarted(f"the fork server did not start it: {error!r}") from error
+        finally:
+            for end in (theirs, their_stdout, their_stderr):
+                end.close()
         assert self.process.pid is not None
         self.pid: int = self.process.pid
+        self._sender = Sender.without_bound(self._connection)
+        self._sender.start()
+
+    def send(self, message: Message) -> None:
+        """Have it sent; waits for nothing, and a child that is gone just does not get it."""
+        self._sender.put(message)
+
+    def wait_for_end(self) -> int | None:
+        """The exit code of a child that has ended, or is about to; negative where a signal did it.
+
+        255 says that nobody knows: the fork server, which has to tell, is gone as well.
+        """
+        with _answered_within(_END_SECONDS):
+            self.process.join()
+        return self.process.exitcode
 
     def kill(self) -> None:
         """Kill the child and whatever it started. Safe from any thread, also when it is gone."""
@@ -87,11 +146,15 @@ class Child:
     def close(self) -> None:
         """End the child, if it still runs, and free what it held here."""
         self.kill()
-        self.process.join()
-        self.connection.close()
-        for reader in self.readers:
-            reader.close()
+        self.wait_for_end()
+        self._sender.finish()  # whatever still waited there has failed by now
+        self._close_pipes()
         self.process.close()
+
+    def _close_pipes(self) -> None:
+        self._connection.close()
+        for reader in self.lines:
+            reader.close()
 
 
 def _run_child(

@@ -61,10 +61,13 @@ def explain(
     last_lines: deque[str],
     oom_kills: int,
     estimate_bytes: int | None = None,
+    *,
+    splittable: bool = False,
 ) -> Death:
     """The reason for a trainer's death; ``oom_kills`` counts those while it ran.
 
-    ``estimate_bytes`` is what the training was reckoned to take.
+    ``estimate_bytes`` is what the training was reckoned to take, and ``splittable`` whether less
+    would do with batches in smaller parts, as far as is known: the next attempt finds out.
     """
     tail = " ".join(last_lines)[-1500:]
     if exit_code == -signal.SIGKILL and oom_kills > 0:
@@ -75,7 +78,7 @@ def explain(
                 + _estimated(estimate_bytes),
                 "A smaller batch_size, a smaller model or a worker with more memory helps.",
             ),
-            retry=False,
+            retry=splittable,
         )
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name

@@ -28,16 +28,16 @@ from trainyard.store.datasets import (
     renew_ingest,
 )
 from trainyard.store.lease import LeaseLost
-from worker.children import Child
+from worker.children import Child, NotStarted
 from worker.context import WorkerContext
-from worker.messages import Message, receive, send
+from worker.messages import Message
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 
 
 class _Postponed(Exception):
-    """The scan met a full or broken disk."""
+    """The scan met a full or broken disk, or could not begin."""
 
 
 def run_ingest(context: WorkerContext, claim: ClaimedDataset) -> None:
@@ -75,12 +75,14 @@ def _ingest(context: WorkerContext, claim: ClaimedDataset, scratch: Path) -> Non
         source = scratch / "upload"
         context.blobs.download(claim.upload_key, source)
     target = scratch / "dataset"
-    child = Child("worker.scanner", name=claim.id)
+    try:
+        child = Child("worker.scanner", claim.id, context.settings.start_seconds)
+    except NotStarted as error:
+        raise _Postponed("The worker could not start the scan.") from error
     context.activity.trainer_pid = child.pid
     try:
         result = _scan(context, claim, child, _start_message(context, claim, source, target))
-        child.process.join()
-        exit_code = child.process.exitcode
+        exit_code = child.wait_for_end()
     finally:
         child.close()
         context.activity.trainer_pid = None
@@ -121,23 +123,21 @@ def _scan(
     context: WorkerContext, claim: ClaimedDataset, child: Child, start: Message
 ) -> Message | None:
     """The child's result, none if it died; keeps the lease meanwhile."""
-    try:
-        send(child.connection, start)
-    except OSError:
-        log.warning("the scan of %s died at its start", claim.id)
+    child.send(start)
     result: Message | None = None
-    sources: list[Any] = [child.connection, *child.readers]
+    sources: list[Any] = [child.messages, *child.lines]
     lease = context.settings.lease
     renewed = time.monotonic()
     while sources and not context.stopping.is_set():
-        for source in wait(sources, _LOOK_SECONDS):
-            if source is child.connection:
-                message = _receive(child)
-                result, ended = message or result, message is None
-            else:
-                ended = not _log_lines(claim, source)
-            if ended:
+        ready: list[Any] = wait(sources, _LOOK_SECONDS)
+        for source in ready:
+            told = source.read()
+            if told is None:
                 sources.remove(source)
+            elif source is child.messages:
+                result = told[-1] if told else result
+            else:
+                _log_lines(claim, told)
         if time.monotonic() - renewed > lease.total_seconds() / 3:
             renewed = _renew(context, claim, renewed)
     if result is None:
@@ -145,18 +145,9 @@ def _scan(
     return result
 
 
-def _receive(child: Child) -> Message | None:
-    try:
-        return receive(child.connection)
-    except (EOFError, OSError):
-        return None
-
-
-def _log_lines(claim: ClaimedDataset, reader: Any) -> bool:
-    lines = reader.read()
-    for line in lines or ():
+def _log_lines(claim: ClaimedDataset, lines: list[str]) -> None:
+    for line in lines:
         log.warning("scan of %s: %s", claim.id, line)
-    return lines is not None
 
 
 def _renew(context: WorkerContext, claim: ClaimedDataset, renewed: float) -> float:

@@ -1,17 +1,20 @@
-"""For the fork server to import: deletes what a worker that was killed cannot delete itself.
+"""For the fork server to import: it ends with its worker, and leaves nothing behind.
 
 The socket that trainers are asked for at lies in a folder below the system's one for temporary
 files. A worker deletes it at its end; where that was ``kill -9``, its fork server, which then ends
-too, does it.
+too, does it. One that is stopped could not notice: the kernel has it go on (``PR_SET_PDEATHSIG``).
 """
 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import shutil
+import signal
 from multiprocessing import util
 
+_PR_SET_PDEATHSIG = 1
 _VARIABLE = "TRAINYARD_FORK_SERVER_FOLDER"
 
 
@@ -28,3 +31,4 @@ def _delete_after_the_worker() -> None:
 
 if _VARIABLE in os.environ:
     atexit.register(_delete_after_the_worker)
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)

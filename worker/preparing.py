@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sqlalchemy.orm import Session
-
 from trainyard.errors import NotFound
 from trainyard.status import ReasonCode
 from trainyard.store.checkpoints import Part, read_chunks
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.states import Reason, reason
 from trainyard.store.tables import Checkpoint
-from trainyard.store.weights import initial_pieces
+from trainyard.store.weights import find_initial, initial_pieces
 from worker.context import WorkerContext
 from worker.messages import Message
 
@@ -42,14 +40,17 @@ def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[],
         "folder": str(folder),
         "device": context.settings.device,
         "used_seconds": claim.used_seconds,
+        "halvings": claim.num_memory_kills,
     }
+    init_from = claim.spec["training"].get("init_from")
+    if claim.checkpoint_id is None and init_from is not None:
+        return Message("start", data, (_initial(context, claim, init_from, go_on),))
+    if claim.checkpoint_id is None:
+        return Message("start", data)
     with context.database.read() as session:
-        init_from = claim.spec["training"].get("init_from")
-        if claim.checkpoint_id is None and init_from is not None:
-            return Message("start", data, (_initial(context, claim, session, init_from, go_on),))
-        if claim.checkpoint_id is None:
-            return Message("start", data)
         checkpoint = session.get_one(Checkpoint, claim.checkpoint_id)
+    # Another transaction, which is none where the pieces come out of the store.
+    with context.database.read() as session:
         parts = [
             _joined(read_chunks(session, checkpoint, part, context.blobs), go_on) for part in _PARTS
         ]
@@ -67,13 +68,14 @@ def _joined(pieces: Iterable[bytes], go_on: Callable[[], None]) -> bytes:
 def _initial(
     context: WorkerContext,
     claim: ClaimedJob,
-    session: Session,
     init_from: str,
     go_on: Callable[[], None],
 ) -> bytes:
-    pieces = initial_pieces(session, claim.owner_id, init_from, context.blobs)
     try:
-        return _joined(pieces, go_on)
+        with context.database.read() as session:
+            found = find_initial(session, claim.owner_id, init_from)
+        with context.database.read() as session:
+            return _joined(initial_pieces(session, found, context.blobs), go_on)
     except NotFound as error:
         raise MissingWeights(error.detail) from error
 

@@ -39,6 +39,7 @@ class Settlement:
         self._patience, self._reporting = patience, reporting
         self._oom_kills = count_oom_kills()
         self.estimate_bytes: int | None = None  # of memory, as the trainer reckons
+        self.has_begun = False  # the steps: what memory they take depends on the batch
 
     def settle(self, outcome: Message) -> None:
         """What the trainer says of its end becomes the job's."""
@@ -56,7 +57,9 @@ class Settlement:
     def settle_death(self, exit_code: int | None, last_lines: deque[str]) -> None:
         """The trainer is gone and has said nothing."""
         oom_kills = count_oom_kills() - self._oom_kills
-        death = explain(exit_code, last_lines, oom_kills, self.estimate_bytes)
+        death = explain(
+            exit_code, last_lines, oom_kills, self.estimate_bytes, splittable=self.has_begun
+        )
         self._reporting.log("error", death.reason["message"])
         self._reporting.flush()
         if death.retry:

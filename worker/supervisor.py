@@ -17,11 +17,11 @@ from trainyard.crashpoints import reach
 from trainyard.store.checkpoints import put_checkpoint
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.lease import LeaseLost
-from worker.children import Child
+from worker.children import Child, NotStarted, kill_fork_server
 from worker.context import WorkerContext
 from worker.keeper import Keeper
 from worker.lines import LineReader
-from worker.messages import Message, receive, send
+from worker.messages import Message, MessageReader
 from worker.patience import STOPPING_SECONDS, Patience, Refused
 from worker.preparing import MissingWeights, not_started, start_message, unprepared
 from worker.reporting import Reporting
@@ -69,6 +69,7 @@ class Supervisor:
         self._stop_asked = False
         self._kill_at: float | None = None
         self._child: Child | None = None
+        self._starting = False
         self._keeper = Keeper(context, claim.lease, leased_at, self._requests, self._kill)
 
     def run(self) -> None:
@@ -88,21 +89,18 @@ class Supervisor:
         self._context.waker.wake(self._claim.id)
         reach("start.prepared")
         try:
-            self._child = Child("worker.trainer", name=self._claim.id)
-        except (EOFError, OSError) as error:  # the fork server died just now: it comes back
+            self._child = self._start_child()
+        except NotStarted as error:
             log.exception("%s got no trainer", self._claim.id)
             return self._settlement.give_back(not_started(error))
         reach("trainer.forked")
         self._context.activity.trainer_pid = self._child.pid
-        try:
-            send(self._child.connection, start)
-        except OSError:
-            log.warning("the trainer of %s died at its start", self._claim.id)
+        self._child.send(start)
         reach("start.sent")
         self._watch(self._child)
-        self._child.process.join()
+        exit_code = self._child.wait_for_end()
         self._reporting.flush()
-        return self._settle(self._child.process.exitcode)
+        return self._settle(exit_code)
 
     def abandon(self, refused: Refused) -> None:
         """End the trainer and give the job back, if that much is possible."""
@@ -121,6 +119,19 @@ class Supervisor:
         child = self._child
         if child is not None:
             child.kill()
+        elif self._starting:
+            kill_fork_server()
+
+    def _start_child(self) -> Child:
+        """
+        Raises:
+            NotStarted: the fork server died or hung, or the attempt is to end.
+        """
+        self._starting = True
+        try:
+            return Child("worker.trainer", self._claim.id, self._context.settings.start_seconds)
+        finally:
+            self._starting = False
 
     def _go_on(self) -> None:
         """Called while there is no trainer yet that could be asked to stop.
@@ -138,32 +149,30 @@ class Supervisor:
 
     def _watch(self, child: Child) -> None:
         """Take messages and lines until all pipes are closed, which the trainer's end does."""
-        sources: list[Any] = [child.connection, *child.readers]
+        sources: list[Any] = [child.messages, *child.lines]
         while sources:
             due = self._reporting.seconds_to_flush()
             timeout = _LOOK_SECONDS if due is None else min(due, _LOOK_SECONDS)
-            ready = wait(sources, timeout)
+            began = time.monotonic()
+            ready: list[Any] = wait(sources, timeout)
+            self._watchdog.listened(min(time.monotonic() - began, timeout))
             for source in ready:
                 if not self._take(source):
                     sources.remove(source)
-            if not ready:
-                self._watchdog.listened(timeout)
             self._ask_to_stop_if_due(child)
             if self._outcome is None:
                 self._watchdog.look(child)
             self._reporting.flush_if_due()
 
-    def _take(self, source: Any) -> bool:
+    def _take(self, source: LineReader | MessageReader) -> bool:
         """One read; false at the end of the source."""
         if isinstance(source, LineReader):
             return self._take_lines(source)
-        try:
-            message = receive(source)
-        except (EOFError, OSError):
-            return False
-        self._watchdog.heard()
-        self._handle(message)
-        return True
+        messages = source.read()
+        for message in messages or ():
+            self._watchdog.heard()
+            self._handle(message)
+        return messages is not None
 
     def _take_lines(self, reader: LineReader) -> bool:
         lines = reader.read()
@@ -186,10 +195,13 @@ class Supervisor:
                 self._store_checkpoint(message)
             case "estimate":
                 self._settlement.estimate_bytes = sum(message.data.values())
+            case "begun":
+                self._settlement.has_begun = True
             case "alive":
                 pass
             case "outcome":
                 self._outcome = message
+                self._kill_at = time.monotonic() + STOPPING_SECONDS  # nothing else is to come
                 reach("outcome.received")
             case _:
                 raise AssertionError(f"a trainer does not send {message.type!r}")
@@ -224,10 +236,7 @@ class Supervisor:
         asked = self._requests.pause.is_set() or self._context.stopping.is_set()
         if asked and not self._stop_asked:
             self._stop_asked, self._kill_at = True, moment + STOPPING_SECONDS
-            try:
-                send(child.connection, Message("stop"))
-            except OSError:
-                log.info("the trainer of %s is gone already", self._claim.id)
+            child.send(Message("stop"))
         if self._kill_at is not None and moment > self._kill_at:
             log.warning("the trainer of %s did not stop in time", self._claim.id)
             self._kill_at = None

@@ -3,8 +3,8 @@
 It knows neither database nor queue: everything goes to the supervisor over one connection.
 Messages to the trainer: ``start`` (spec, manifest, folder, device; blobs: weights and state to
 resume from, or weights alone to begin with) and ``stop``. From it: ``passport``, ``estimate``,
-``metrics``, ``progress``, ``log``, ``checkpoint``, ``alive`` and, last, ``outcome``, with the
-model's files.
+``begun``, ``metrics``, ``progress``, ``log``, ``checkpoint``, ``alive`` and, last, ``outcome``,
+with the model's files.
 """
 
 from __future__ import annotations
@@ -83,6 +83,9 @@ class ConnectionReporter:
 
     def estimate(self, memory: dict[str, Any]) -> None:
         self._sender.put(Message("estimate", memory))
+
+    def begun(self) -> None:
+        self._sender.put(Message("begun"))
 
     def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
         data = {"step": step, "epoch": epoch, "values": values}
@@ -228,4 +231,5 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
         resume=weights_and_state,
         initial=initial,
         used_seconds=start.data["used_seconds"],
+        halvings=start.data["halvings"],
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
 import redis
 
 from trainyard.trials import ANSWER_SECONDS, Trials
-from worker.children import Child
+from worker.children import Child, NotStarted
 from worker.context import WorkerContext
-from worker.messages import Message, receive, send
+from worker.messages import Message
 
 log = logging.getLogger(__name__)
 
@@ -23,31 +24,48 @@ def answer_trial(context: WorkerContext, trial_id: str) -> None:
     try:
         question = trials.question(trial_id)
         if question is not None:
-            trials.answer(trial_id, _tried(question, trial_id))
+            found = _tried(question, trial_id, context.settings.start_seconds)
+            trials.answer(trial_id, found)
     except (redis.RedisError, OSError) as error:
         log.warning("%s could not be answered: %s", trial_id, error)
     finally:
         trials.close()
 
 
-def _tried(question: dict[str, Any], trial_id: str) -> Any:
+def _tried(question: dict[str, Any], trial_id: str, start_seconds: float) -> Any:
     """The findings; None if the trial died or took too long."""
-    child, until = Child("worker.trier", name=trial_id), time.monotonic() + ANSWER_SECONDS
-    sources: list[Any] = [child.connection, *child.readers]
+    until = time.monotonic() + ANSWER_SECONDS
     try:
-        send(child.connection, Message("start", question))
-        while (left := until - time.monotonic()) > 0:
-            ready: list[Any] = wait(sources, left)
-            for source in ready:
-                if source is child.connection:
-                    return receive(child.connection).data["findings"]
-                lines = source.read()
-                for line in lines or ():
-                    log.warning("%s: %s", trial_id, line)
-                if lines is None:
-                    sources.remove(source)
-    except (EOFError, OSError):
-        log.warning("%s died", trial_id)
+        child = Child("worker.trier", trial_id, start_seconds)
+    except NotStarted as error:
+        log.warning("%s was not tried: %s", trial_id, error)
+        return None
+    try:
+        child.send(Message("start", question))
+        return _findings(child, until, trial_id)
     finally:
         child.close()
+
+
+def _findings(child: Child, until: float, trial_id: str) -> Any:
+    sources: list[Any] = [child.messages, *child.lines]
+    while (left := until - time.monotonic()) > 0:
+        ready: list[Any] = wait(sources, left)
+        for source in ready:
+            told = source.read()
+            if source is not child.messages:
+                _log_lines(trial_id, told or ())
+            elif told:
+                return told[0].data["findings"]
+            elif told is None:
+                log.warning("%s died", trial_id)
+                return None
+            if told is None:
+                sources.remove(source)
+    log.warning("%s took too long", trial_id)
     return None
+
+
+def _log_lines(trial_id: str, lines: Sequence[str]) -> None:
+    for line in lines:
+        log.warning("%s: %s", trial_id, line)

@@ -49,6 +49,9 @@ class Weather:
             "stop worker and trainer past their lease": self._freeze_tree,
             "terminate worker": lambda f: send(_pids(self._worker(f)), SIGTERM),
             "kill fork server": lambda f: send(fork_server(self._worker(f)), SIGKILL),
+            "stop fork server past the lease": lambda f: self._freeze(
+                f, fork_server(self._worker(f))
+            ),
             "kill ingest worker": lambda _: send(_pids(town.ingest), SIGKILL),
             "kill API": lambda _: send(_pids(town.api), SIGKILL),
             "freeze API": lambda f: self._freeze(f, _pids(town.api)),

@@ -20,6 +20,7 @@ _EVERYWHERE = {
     "stop worker and trainer past their lease": 2,
     "terminate worker": 2,
     "kill fork server": 1,
+    "stop fork server past the lease": 1,
     "kill ingest worker": 1,
     "kill API": 2,
     "freeze API": 1,

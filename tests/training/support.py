@@ -83,6 +83,10 @@ class Remember:
         self.logs: list[tuple[str, str]] = []
         self.checkpoints: list[CheckpointFile] = []
         self.asked = 0
+        self.has_begun = False
+
+    def begun(self) -> None:
+        self.has_begun = True
 
     def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
         self.fingerprints[step] = self.fingerprints.get(step, "") or fingerprints

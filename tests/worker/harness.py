@@ -11,14 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import psutil
 from sqlalchemy import select
 
 from tests.support.servers import Broker, opened, wait_for
+from trainyard import crashpoints
 from trainyard import datasets as formats
+from trainyard.crashpoints import Point
 from trainyard.datasets.manifest import DatasetOptions
 from trainyard.ids import new_id
 from trainyard.queue import Doorbell
@@ -77,6 +79,7 @@ class Yard:
     def start_worker(self, queue: str = "train", **settings: str) -> WorkerProcess:
         output = self.settings.home / f"worker-{len(self.workers)}.log"
         environment = {
+            crashpoints.VARIABLE: str(self.armed),
             **os.environ,
             "TRAINYARD_HOME": str(self.settings.home),
             "TRAINYARD_REDIS_URL": self.settings.effective_redis_url,
@@ -102,6 +105,15 @@ class Yard:
         wait_for(lambda: "ready." in output.read_text() or process.poll(), 60, "the worker")
         assert process.poll() is None, output.read_text()
         return worker
+
+    @property
+    def armed(self) -> Path:
+        """A file here of a crash point's name takes effect, once, on who comes by."""
+        return self.settings.home / "armed"
+
+    def arm(self, point: Point, effect: Literal["kill", "stop", "go"]) -> None:
+        self.armed.mkdir(exist_ok=True)
+        (self.armed / point).write_text(effect)
 
     def row_of(self, worker: WorkerProcess) -> Worker | None:
         with self.database.read() as session:
@@ -130,15 +142,16 @@ class Yard:
             )
         return dataset.id
 
-    def ready_dataset(self, num_samples: int = 64) -> str:
+    def ready_dataset(self, num_samples: int = 64, num_tests: int | None = None) -> str:
         """A dataset that is ready, ingested here."""
-        dataset_id = self.upload(squares_npz(num_samples) + new_id("x").encode())
+        data = squares_npz(num_samples, num_tests)
+        dataset_id = self.upload(data + new_id("x").encode())
         with self.database.write() as session:
             claim = datasets.claim_dataset(session, "test", self.settings.lease)
         assert claim is not None
         assert claim.id == dataset_id
         source, target = self.settings.home / "upload.npz", self.settings.home / "canonical"
-        source.write_bytes(squares_npz(num_samples))
+        source.write_bytes(data)
         manifest = formats.ingest(source, "squares.npz", DatasetOptions(), target)
         size_bytes = self.blobs.move_folder(datasets.ingested_prefix(claim), target)
         with self.database.write() as session:
@@ -221,20 +234,24 @@ class Yard:
         return wait_for(look, 60, "the trainer's process id")
 
 
-def squares_npz(num_samples: int) -> bytes:
-    """Pictures (N, 8, 8) uint8 of two classes, dark and bright: learnt within an epoch."""
+def squares_npz(num_samples: int, num_tests: int | None = None) -> bytes:
+    """Pictures (N, 8, 8) uint8 of two classes, dark and bright: learnt within an epoch.
+
+    Half of them to test with, or ``num_tests`` more.
+    """
+    num_train = num_samples // 2 if num_tests is None else num_samples
+    num_samples = num_samples + (num_tests or 0)
     rng = np.random.default_rng(0)
     labels = np.arange(num_samples) % 2
     pictures = rng.integers(0, 60, (num_samples, 8, 8)) + 150 * labels[:, None, None]
     arrays = {"x": pictures.astype(np.uint8), "y": labels}
     file = io.BytesIO()
-    half = num_samples // 2
     np.savez(
         file,
-        x_train=arrays["x"][:half],
-        y_train=arrays["y"][:half],
-        x_test=arrays["x"][half:],
-        y_test=arrays["y"][half:],
+        x_train=arrays["x"][:num_train],
+        y_train=arrays["y"][:num_train],
+        x_test=arrays["x"][num_train:],
+        y_test=arrays["y"][num_train:],
     )
     return file.getvalue()
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.support.servers import wait_for
-from tests.worker.harness import Yard, gone
+from tests.worker.harness import WorkerProcess, Yard, gone
 from trainyard.store import jobs
 from trainyard.store.tables import Attempt, Job
 
@@ -40,11 +40,14 @@ def test_a_trainer_that_hangs_is_ended_with_its_stacks_in_the_log_and_tried_agai
     yard: Yard,
 ) -> None:
     dataset_id = yard.ready_dataset()
-    worker = yard.start_worker(hang_seconds=str(HANG_SECONDS), retry_delay_seconds="0")
+    yard.arm("step.told", "stop")
+    worker = yard.start_worker(
+        hang_seconds=str(HANG_SECONDS),
+        retry_delay_seconds="0",
+        max_retries="10",
+    )
     job_id = yard.submit_long(dataset_id)
-    yard.wait_for_step(job_id, 3)
     trainer = yard.trainer_pid(worker)
-    os.kill(trainer, signal.SIGSTOP)
     wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
     assert gone([trainer])
     told = first_attempt(yard, job_id)
@@ -63,16 +66,105 @@ def test_a_trainer_that_hangs_is_ended_with_its_stacks_in_the_log_and_tried_agai
 
 def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
     dataset_id = yard.ready_dataset()
+    yard.arm("dataset.opened", "stop")
     worker = yard.start_worker()
-    training = {"epochs": 100_000, "time_limit_seconds": 15.0}
-    job_id = yard.submit(dataset_id, training=training)
-    yard.wait_for_step(job_id, 1)
-    os.kill(yard.trainer_pid(worker), signal.SIGSTOP)
+    job_id = yard.submit(dataset_id, training={"epochs": 100_000, "time_limit_seconds": 3.0})
+    job = yard.wait_for_status(job_id, "failed", seconds=60)
+    assert len(worker.descendants()) <= 2, "the fork server, and what tracks resources"
+    assert job.reason is not None
+    assert job.reason["code"] == "time_limit"
+    assert "3 seconds" in job.reason["message"]
+    assert "outside of the steps" in job.reason["message"]
+    assert (job.attempt, job.num_crashes) == (1, 0)
+
+
+# Its checkpoints are megabytes, everything else that is told of it are kilobytes.
+HEAVY = {
+    "layers": [
+        {"type": "flatten"},
+        {"type": "linear", "out_features": 8192},
+        {"type": "linear", "out_features": "num_classes"},
+    ]
+}
+
+
+def stop_in_the_middle_of_a_checkpoint(yard: Yard, worker: WorkerProcess) -> None:
+    """Nobody reads until the trainer has filled the pipe and its buffer; then it is stopped."""
+    (trainer,) = [p for p in worker.descendants() if p.ppid() != worker.pid]
+    os.kill(worker.pid, signal.SIGSTOP)
+    told, since = trainer.cpu_times(), time.monotonic()
+
+    def is_held_back() -> bool:
+        nonlocal told, since
+        if trainer.cpu_times() != told:
+            told, since = trainer.cpu_times(), time.monotonic()
+        return time.monotonic() - since > 0.5
+
+    wait_for(is_held_back, 60, "a trainer that waits for its reader")
+    trainer.suspend()
+    os.kill(worker.pid, signal.SIGCONT)
+
+
+def is_tried_again(yard: Yard, job_id: str) -> None:
+    wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
+    told = first_attempt(yard, job_id).reason
+    assert told is not None
+    assert "no progress for 5 seconds" in told["message"]
+    yard.cancel(job_id)
+
+
+def is_paused(yard: Yard, job_id: str) -> None:
+    with yard.database.write() as session:
+        jobs.request_pause(session, session.get_one(Job, job_id))
+    assert yard.wait_for_status(job_id, "paused", "failed", seconds=20).status == "paused"
+
+
+def is_out_of_time(yard: Yard, job_id: str) -> None:
     job = yard.wait_for_status(job_id, "failed", seconds=40)
     assert job.reason is not None
     assert job.reason["code"] == "time_limit"
-    assert "15 seconds" in job.reason["message"]
-    assert (job.attempt, job.num_crashes) == (1, 0)
+
+
+def is_cancelled(yard: Yard, job_id: str) -> None:
+    began = time.monotonic()
+    yard.cancel(job_id)
+    assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    ("ending", "hang_seconds", "limit"),
+    [
+        (is_tried_again, HANG_SECONDS, None),
+        (is_paused, 600, None),
+        (is_out_of_time, 600, 20.0),
+        (is_cancelled, 600, None),
+    ],
+)
+def test_a_trainer_that_stops_in_the_middle_of_a_message_holds_up_nobody(
+    yard: Yard, ending, hang_seconds: float, limit: float | None
+) -> None:
+    dataset_id = yard.ready_dataset()
+    # The worker is stopped for a while too, and is to keep its job.
+    worker = yard.start_worker(lease_seconds="60", hang_seconds=str(hang_seconds))
+    if limit is not None:  # the first step is to come within it: what is loaded once, is
+        yard.wait_for_status(yard.submit(dataset_id), "succeeded")
+    training = {"epochs": 100_000, "time_limit_seconds": limit}
+    job_id = yard.submit(dataset_id, model=HEAVY, training=training)
+    yard.wait_for_step(job_id, 1)
+    stop_in_the_middle_of_a_checkpoint(yard, worker)
+    ending(yard, job_id)
+
+
+def test_a_trainer_that_hangs_after_its_last_word_takes_back_nothing(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    yard.arm("outcome.sent", "stop")
+    worker = yard.start_worker()
+    job_id = yard.submit(dataset_id)
+    trainer = yard.trainer_pid(worker)
+    job = yard.wait_for_status(job_id, "succeeded", "failed", seconds=40)
+    assert (job.status, job.attempt) == ("succeeded", 1)
+    assert not [*yard.armed.iterdir()], "it hung"
+    assert gone([trainer])
 
 
 def test_a_file_that_the_trainer_cannot_read_is_a_fault_of_the_machine(yard: Yard) -> None:
@@ -103,6 +195,32 @@ def reading(yard: Yard, dataset_id: str) -> Iterator[str]:
 
 
 @contextmanager
+def building(yard: Yard, dataset_id: str) -> Iterator[str]:
+    """A job whose trainer makes the weights of its network, for a good while."""
+    slow = {"type": "linear", "out_features": 3072, "init": {"type": "orthogonal"}}
+    layers = [{"type": "flatten"}, *[slow] * 6, {"type": "linear", "out_features": "num_classes"}]
+    yard.arm("network.resolved", "go")
+    job_id = yard.submit(dataset_id, model={"layers": layers})
+    wait_for(lambda: not [*yard.armed.iterdir()], 60, "the network's shapes")
+    yield job_id
+    assert not [e for e in yard.events(job_id) if "parameters" in (e.message or "")]
+
+
+@contextmanager
+def evaluating(yard: Yard, dataset_id: str) -> Iterator[str]:
+    """A job whose trainer has made its only step and tests its model, for a good while."""
+    wide = {"type": "conv2d", "out_channels": 256, "kernel_size": 3, "padding": 1}
+    linear = {"type": "linear", "out_features": "num_classes"}
+    layers = [*[wide] * 5, {"type": "global_avg_pool2d"}, linear]
+    dataset_id = yard.ready_dataset(16, num_tests=4000)
+    job_id = yard.submit(dataset_id, model={"layers": layers}, training={"epochs": 1})
+    yard.wait_for_step(job_id, 1)
+    yield job_id
+    told = [e.data["values"] for e in yard.events(job_id) if e.kind == "metrics"]
+    assert not any("test/loss" in values for values in told)
+
+
+@contextmanager
 def exporting(yard: Yard, dataset_id: str) -> Iterator[str]:
     """A job whose trainer has tested the model and exports it now."""
     job_id = yard.submit(dataset_id, model=DEEP, training={"epochs": 1})
@@ -115,7 +233,7 @@ def exporting(yard: Yard, dataset_id: str) -> Iterator[str]:
     yield job_id
 
 
-@pytest.mark.parametrize("phase", [reading, exporting])
+@pytest.mark.parametrize("phase", [reading, building, evaluating, exporting])
 def test_a_job_is_cancelled_within_two_seconds_whatever_it_does(shared: Yard, phase) -> None:
     with phase(shared, shared.ready_dataset()) as job_id:
         trainer = shared.trainer_pid(shared.workers[0])
@@ -196,8 +314,49 @@ def test_a_trainer_that_the_kernel_kills_for_memory_is_told_as_such(
     assert job.reason["code"] == "out_of_memory"
     assert "The kernel killed the training" in job.reason["message"]
     assert "Estimated were" in job.reason["message"]
-    assert job.attempt == 1
+    assert job.attempt == 1  # smaller parts of a batch make no smaller weights
     assert worker.process.poll() is None
     cgroup.leave_room(4 * 1024**3)
     yard.wait_for_status(yard.submit(dataset_id), "succeeded")
+    assert worker.stop() == 0
+
+
+# A batch of 256 takes some 300 MiB, most of them for the backward pass; its weights take none.
+WIDE = [
+    {"type": "conv2d", "out_channels": 1024, "kernel_size": 1},
+    {"type": "tanh"},
+    {"type": "sigmoid"},
+    {"type": "global_avg_pool2d"},
+    {"type": "linear", "out_features": "num_classes"},
+]
+NORMED = [*WIDE[:1], {"type": "batch_norm2d"}, *WIDE[1:]]
+
+
+@pytest.mark.parametrize(("layers", "ending"), [(WIDE, "succeeded"), (NORMED, "failed")])
+def test_what_the_kernel_kills_for_the_size_of_its_batch_is_tried_in_smaller_parts(
+    cgroup: Cgroup, yard: Yard, layers, ending: str
+) -> None:
+    dataset_id = yard.ready_dataset(num_samples=512)
+    worker = yard.start_worker(max_retries="5")
+    for process in [psutil.Process(worker.pid), *worker.descendants()]:
+        cgroup.take(process.pid)
+    yard.wait_for_status(yard.submit(dataset_id), "succeeded")  # what is loaded once, is
+    cgroup.leave_room(190 * 1024**2)
+    training = {"batch_size": 256, "epochs": 2, "precision": "float32"}
+    job_id = yard.submit(dataset_id, model={"layers": layers}, training=training)
+    job = yard.wait_for_status(job_id, "failed", "succeeded", seconds=120)
+    assert job.status == ending, job.reason
+    assert job.attempt >= 2
+    told = first_attempt(yard, job_id).reason
+    assert told is not None
+    assert told["code"] == "out_of_memory"
+    if ending == "succeeded":
+        assert job.summary is not None
+        assert job.summary["batch/parts"] >= 2
+    else:
+        assert job.attempt == 2
+        assert job.reason is not None
+        assert job.reason["code"] == "out_of_memory"
+        assert "batch normalisation takes figures of whole batches" in job.reason["message"]
+    cgroup.leave_room(4 * 1024**3)
     assert worker.stop() == 0

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
+import pytest
 
-from tests.support.servers import wait_for
-from tests.worker.harness import WorkerProcess, Yard, squares_npz
+from tests.support.servers import Broker, wait_for
+from tests.worker.harness import WorkerProcess, Yard, running_yard, squares_npz
 
 _FULL_BEYOND_BYTES = 200_000
 
@@ -72,3 +78,71 @@ def test_a_store_that_refuses_for_good_ends_the_job_with_that_reason(yard: Yard)
     assert job.reason is not None
     assert job.reason["code"] == "internal"
     assert job.reason["message"].startswith("The store does not answer")
+
+
+@pytest.fixture
+def mounted() -> Iterator[Callable[[Path, int], Path]]:
+    """Mounts a file system of so many MiB on a folder."""
+    folders: list[Path] = []
+
+    def mount(folder: Path, size_mib: int) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(folder)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+        folders.append(folder)
+        return folder
+
+    yield mount
+    for folder in folders:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leaves not a byte on the file system; returns what takes the room."""
+    ballast = folder / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    assert shutil.disk_usage(folder).free == 0
+    return ballast
+
+
+def is_told_to_wait(worker: WorkerProcess) -> None:
+    wait_for(lambda: "has to wait" in worker.output.read_text(), 60, "the worker to be refused")
+
+
+def test_a_job_waits_for_space_on_the_disk_of_the_store(yard: Yard, mounted) -> None:
+    assert yard.blobs.folder is not None
+    disk = mounted(yard.blobs.folder, 8)
+    dataset_id = yard.ready_dataset()
+    worker = yard.start_worker(lease_seconds="60", checkpoint_store="store")
+    ballast = fill(disk)
+    job_id = yard.submit(dataset_id)
+    is_told_to_wait(worker)
+    assert yard.job(job_id).status == "running"
+    ballast.unlink()
+    job = yard.wait_for_status(job_id, "succeeded", "failed", seconds=60)
+    assert (job.status, job.attempt) == ("succeeded", 1)
+
+
+def test_a_job_waits_for_space_on_the_disk_of_the_database(
+    migrated_sqlite: Path, tmp_path: Path, broker: Broker, mounted
+) -> None:
+    disk = mounted(tmp_path / "disk", 8)
+    shutil.copy(migrated_sqlite, disk / "trainyard.db")
+    url = f"sqlite:///{disk / 'trainyard.db'}"
+    with running_yard(tmp_path / "home", url, broker, 13) as yard:
+        dataset_id = yard.ready_dataset()
+        worker = yard.start_worker(lease_seconds="60")
+        job_id = yard.submit(dataset_id, training={"epochs": 500})
+        yard.wait_for_step(job_id, 1)
+        ballast = fill(disk)
+        is_told_to_wait(worker)
+        assert yard.job(job_id).status == "running"
+        ballast.unlink()
+        job = yard.wait_for_status(job_id, "succeeded", "failed", seconds=120)
+        assert (job.status, job.attempt, job.num_crashes) == ("succeeded", 1, 0)
+        steps = [e.step for e in yard.events(job_id) if e.kind == "metrics"]
+        assert steps == sorted(steps)

@@ -45,6 +45,7 @@ class ClaimedJob:
     start_step: int  # the step of that
     told: frozenset[str]  # the metrics that are known of that step already
     used_seconds: float  # by earlier attempts, to go on or in vain
+    num_memory_kills: int  # earlier attempts that took more memory than there was
 
     @property
     def id(self) -> str:
@@ -126,6 +127,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         start_step=step,
         told=metrics_at(session, job.id, step),
         used_seconds=used_seconds,
+        num_memory_kills=_num_memory_kills(session, job.id),
     )
 
 
@@ -134,6 +136,12 @@ def _used_seconds(session: Session, job_id: str) -> float:
     times = select(Attempt.started_at, Attempt.finished_at).where(Attempt.job_id == job_id)
     ended = [(begin, end) for begin, end in session.execute(times) if end is not None]
     return sum((max(0.0, (end - begin).total_seconds()) for begin, end in ended), 0.0)
+
+
+def _num_memory_kills(session: Session, job_id: str) -> int:
+    """Attempts that ended so, and were followed by another."""
+    reasons = session.scalars(select(Attempt.reason).where(Attempt.job_id == job_id))
+    return sum(why is not None and why["code"] == ReasonCode.OUT_OF_MEMORY for why in reasons)
 
 
 def _last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:

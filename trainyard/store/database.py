@@ -23,15 +23,26 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_MS = 15_000  # how long a SQLite writer waits for another one
 _POOL_TIMEOUT_SECONDS = 10.0
-# A server, or the way to it, that is gone is told as such within seconds. Whoever stops in the
-# middle of a transaction holds its locks no longer than this.
+# On the server, for each connection. Whoever stops in the middle of a transaction loses its locks
+# before those who wait for them give up, and a machine that is gone before its lease is. No verb
+# takes long between two statements of a transaction, or for one of them; migrations may.
+_ON_THE_SERVER = {
+    "lock_timeout": _BUSY_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": 10_000,
+    "statement_timeout": 60_000,
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+# A server, or the way to it, that is gone is told as such within seconds.
 _POSTGRES = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
-    "options": (f"-c lock_timeout={_BUSY_TIMEOUT_MS} -c idle_in_transaction_session_timeout=30000"),
+    "options": " ".join(f"-c {name}={value}" for name, value in _ON_THE_SERVER.items()),
 }
 
 

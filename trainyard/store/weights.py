@@ -17,7 +17,7 @@ from trainyard.ids import new_id
 from trainyard.store import checkpoints, jobs
 from trainyard.store.blobs import Blobs
 from trainyard.store.garbage import discard
-from trainyard.store.tables import Weights
+from trainyard.store.tables import Checkpoint, Weights
 
 TensorShapes = dict[str, tuple[int, ...]]
 
@@ -86,33 +86,40 @@ def delete_weights(session: Session, row: Weights) -> int:
     return row.size_bytes
 
 
-def initial_pieces(
-    session: Session, owner_id: str, init_from: str, blobs: Blobs
-) -> Iterator[bytes]:
-    """The safetensors file that ``init_from`` (``w_…`` or ``job_…``) stands for, in pieces.
+def find_initial(session: Session, owner_id: str, init_from: str) -> Weights | Checkpoint:
+    """What ``init_from`` (``w_…`` or ``job_…``) stands for.
 
     Raises:
         NotFound: the owner has no such file or job, or the job has no checkpoint.
     """
     if init_from.startswith("w_"):
-        yield from blobs.stream(get_weights(session, owner_id, init_from).store_key)
-        return
+        return get_weights(session, owner_id, init_from)
     job = jobs.get_job(session, owner_id, init_from)
-    checkpoint = checkpoints.find_checkpoint(session, job.id, "best")
-    yield from checkpoints.read_chunks(session, checkpoint, "weights", blobs)
+    return checkpoints.find_checkpoint(session, job.id, "best")
+
+
+def initial_pieces(session: Session, found: Weights | Checkpoint, blobs: Blobs) -> Iterator[bytes]:
+    """The safetensors file of what ``find_initial`` has found, in pieces.
+
+    A session of its own is a transaction only where the pieces stand in the database: the store
+    may take long.
+    """
+    if isinstance(found, Weights):
+        return blobs.stream(found.store_key)
+    return checkpoints.read_chunks(session, found, "weights", blobs)
 
 
 def initial_shapes(session: Session, owner_id: str, init_from: str, blobs: Blobs) -> TensorShapes:
     """Names and shapes of the tensors that ``init_from`` stands for; reads no more than these.
 
     Raises:
-        NotFound: as ``initial_pieces``.
+        NotFound: as ``find_initial``.
     """
     if init_from.startswith("w_"):
         tensors = get_weights(session, owner_id, init_from).tensors
         return {name: tuple(shape) for name, shape in tensors.items()}
     head = b""
-    for piece in initial_pieces(session, owner_id, init_from, blobs):
+    for piece in initial_pieces(session, find_initial(session, owner_id, init_from), blobs):
         head += piece
         if len(head) >= 8 and len(head) >= 8 + int.from_bytes(head[:8], "little"):
             break

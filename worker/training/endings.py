@@ -65,7 +65,7 @@ def out_of_memory(
     memory = estimated(training, graph, num_train, device)
     sizes = [("weights", memory["weights"]), ("activations", memory["activations"]),
              ("gradients", memory["gradients"]), ("optimizer", memory["optimizer"])]  # fmt: skip
-    whole = sum(size for _, size in sizes)
+    whole = _sum(memory)
     parts = ", ".join(f"{name} {_mib(size)}" for name, size in sizes)
     why = f" Smaller parts of a batch are no help: {why_not_smaller}." if why_not_smaller else ""
     return _failed(
@@ -73,6 +73,24 @@ def out_of_memory(
         f"Out of memory on {devices.describe(device)} with batches of {training.batch_size}: "
         f"{figures}. Estimated were {_mib(whole)} ({parts}); "
         f"{_mib(devices.free_bytes(device))} are free now.{why}",
+        _smaller_hint(training, why_not_smaller),
+    )
+
+
+def killed_for_memory(
+    training: TrainingSpec,
+    graph: Graph,
+    num_train: int,
+    device: torch.device,
+    why_not_smaller: str,
+) -> Outcome:
+    """The kernel killed the attempt before, and this one cannot do with less."""
+    whole = _sum(estimated(training, graph, num_train, device))
+    return _failed(
+        "out_of_memory",
+        "The kernel killed the training because the machine ran out of memory. Estimated were "
+        f"{_mib(whole)}; {_mib(devices.free_bytes(device))} are free now. Smaller parts of a batch "
+        f"are no help: {why_not_smaller}.",
         _smaller_hint(training, why_not_smaller),
     )
 
@@ -93,6 +111,10 @@ def _smaller_hint(training: TrainingSpec, why_not_smaller: str | None) -> str:
         f'Try "batch_size": {half} with "accumulate": {training.accumulate * 2}: as many samples a '
         "step in about half the memory, though not the very same training."
     )
+
+
+def _sum(memory: MemoryBytes) -> int:
+    return memory["weights"] + memory["activations"] + memory["gradients"] + memory["optimizer"]
 
 
 def _mib(size: float) -> str:

@@ -20,6 +20,7 @@ from worker.training.initial import begin_with
 from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Goal, Outcome, Reporter, Split, Stop
 from worker.training.run import Run
+from worker.training.smaller import halve
 from worker.training.snapshot import Writer
 from worker.training.state import restore
 from worker.training.teller import Teller
@@ -41,6 +42,7 @@ def train(
     resume: tuple[bytes, bytes] | None = None,
     initial: bytes | None = None,
     used_seconds: float = 0.0,
+    halvings: int = 0,
 ) -> Outcome:
     """Trains to the end, until ``stop`` is set, or until it cannot go on.
 
@@ -48,7 +50,8 @@ def train(
     ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
     training is then bit for bit that of one which was never interrupted. ``initial`` is a
     safetensors file of weights to begin with, as ``init_from`` says. ``used_seconds`` of the time
-    limit are gone already.
+    limit are gone already. So many ``halvings`` of a batch are known to be needed, since earlier
+    attempts were killed for want of memory.
     """
     began, training = time.monotonic(), spec.training
     chosen = devices.choose_device(device)
@@ -70,6 +73,11 @@ def train(
                 if training.init_strict and not fit.is_whole:
                     return endings.initial_weights(fit)
             teller.tell_start(resumed=resumed)
+            if halvings:
+                if (why := halve(run, halvings)) is not None:
+                    return endings.killed_for_memory(training, graph, run.num_used, chosen, why)
+                teller.tell_parts()
+            reporter.begun()
             held_out = {
                 name: Samples(
                     split, chosen, devices.resident_bytes(chosen), training.shuffle_buffer_bytes

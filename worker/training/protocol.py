@@ -107,6 +107,10 @@ class Outcome:
 class Reporter(Protocol):
     """What the engine tells while it works."""
 
+    def begun(self) -> None:
+        """Everything is in place, and the first step comes next: from here on, what memory is
+        needed depends on the size of a batch too."""
+
     def metrics(self, step: int, epoch: int, values: dict[str, float], fingerprints: str) -> None:
         """``fingerprints`` are of the losses of the steps up to this one, as
         ``Accumulator.fingerprints`` has them; empty where no step was made since."""

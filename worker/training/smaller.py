@@ -48,6 +48,22 @@ def in_memory(run: Run, set_gradients: Callable[[], None]) -> None:
         run.position.parts *= 2
 
 
+def halve(run: Run, times: int) -> str | None:
+    """Has batches taken in so much smaller parts from the start, with gradients and without.
+
+    Returns why that is no help, in words; None where it is.
+    """
+    position, generators = run.position, devices.generator_states(run.device)
+    while position.parts < 2**times:
+        run.why_not_smaller = why_not_smaller(run)
+        devices.set_generator_states(generators, run.device)
+        if run.why_not_smaller is not None:
+            return run.why_not_smaller
+        position.parts *= 2
+    position.inference_parts = max(position.inference_parts, position.parts)
+    return None
+
+
 def infer(run: Run, inputs: Tensor) -> Tensor:
     """What the network gives without gradients, in smaller parts where memory is short.
 
