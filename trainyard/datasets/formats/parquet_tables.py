@@ -1,4 +1,4 @@
-"""Parquet: tables, a file by itself or shards of the same columns.
+"""Parquet: tables, and pictures in a column; a file by itself or shards of the same columns.
 
 This module only tells whether an upload is such; ``trainyard.datasets.tables`` reads it, and is
 imported then, so that processes that merely know the formats do not load pyarrow.
@@ -10,7 +10,10 @@ from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.tables.members import tables_of
 
 name = "parquet"
-expects = "a table as Parquet, or a zip of such with the same columns"
+expects = (
+    "Parquet, a file or a zip of such with the same columns: a table, or pictures (bytes) beside "
+    "their labels as Hugging Face has them"
+)
 takes_plain_files = True
 MAGIC = b"PAR1"
 MAX_SNIFFED = 8  # members: those that come first by name
@@ -26,9 +29,10 @@ def sniff(upload: Upload) -> bool:
 
 
 def inspect(upload: Upload) -> Contents:
-    """All files as one long table."""
+    """All files as one long table; pictures where a column holds bytes."""
     from trainyard.datasets.tables.contents import table_contents
     from trainyard.datasets.tables.parquet import open_parquet
+    from trainyard.datasets.tables.parquet_pictures import picture_columns, picture_contents
 
     opened = []
     for number, member in enumerate(tables_of(upload, upload.report)):
@@ -37,4 +41,10 @@ def inspect(upload: Upload) -> Contents:
             opened.append(found)
         else:
             upload.report.warning("ignored: no Parquet file", member.name)
-    return table_contents([source for source, _ in opened], upload)
+    sources, schema = [source for source, _ in opened], opened[0][1]
+    pictures = picture_columns(schema)
+    if len(pictures) > 1:
+        upload.report.reject(f"several columns of pictures: {', '.join(pictures)}; expected one")
+    if pictures:
+        return picture_contents(sources, schema, pictures[0], upload)
+    return table_contents(sources, upload)
