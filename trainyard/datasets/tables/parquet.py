@@ -62,6 +62,7 @@ def _read(path: Path, name: str, upload: Upload, columns: list[str]) -> Iterator
         batch_rows = BATCH_ROWS if plain and not _has_bytes(file, columns) else PICTURE_ROWS
         batches = file.iter_batches(batch_rows, columns=columns, use_threads=False)
         while (batch := next(batches, None)) is not None:
+            batch.validate(full=True)  # offsets and UTF-8, on which Arrow relies afterwards
             yield batch.select(columns)
 
 

@@ -110,7 +110,8 @@ def _part(
         if unchanged := int(np.sum(change == 0)):
             upload.report.warning(f'{unchanged:,} unchanged value(s) of {split} count as "down"')
     else:
-        labels = _numbers(cut, starts, values, by_ratio)
+        with np.errstate(over="ignore"):  # becomes infinity, and is told by the checks
+            labels = _numbers(cut, starts, values, by_ratio)
     return Part(
         split,
         labels,
@@ -188,7 +189,7 @@ def _baselines(cut: Cut, starts: Ints, values: list[Array], by_ratio: list[bool]
     (Hyndman and Athanasopoulos, "Forecasting: Principles and Practice", 3rd edition, section 5.2).
     For log returns the steps are those of the logarithm.
     """
-    found = np.empty((len(starts), len(BASELINES), len(cut.outputs)), np.float32)
+    found = np.empty((len(starts), len(BASELINES), len(cut.outputs)))
     size = max(1, BLOCK_BYTES // (8 * cut.window))
     for start in range(0, len(starts), size):
         chosen = slice(start, start + size)
@@ -204,4 +205,5 @@ def _baselines(cut: Cut, starts: Ints, values: list[Array], by_ratio: list[bool]
                 found[chosen, 1, place] = _told(cut, mean, last, ratio)
                 moved = (ahead + 1) * step
                 found[chosen, 2, place] = moved if cut.predict == "change" else last + moved
-    return found
+    largest = np.finfo(np.float32).max
+    return found.clip(-largest, largest).astype(np.float32)
