@@ -20,6 +20,7 @@ from trainyard.datasets import (
 )
 
 from .conftest import idx_of, npy, npz_of, picture, random_pictures, zip_of
+from .tables import PANEL_HEADER, csv_of, panel, parquet_of
 
 Y = np.tile(np.arange(2, dtype=np.uint8), 4)
 X = random_pictures(8, 4, 4)
@@ -34,14 +35,14 @@ Damage = st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 255)), min_s
 SETTINGS = settings(max_examples=100, deadline=None)
 
 
-def survives(data: bytes) -> None:
+def survives(data: bytes, options: DatasetOptions | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "upload"
         source.write_bytes(data)
         target = Path(folder) / "store" / "out"
         target.parent.mkdir()
         try:
-            ingest(source, "upload", DatasetOptions(), target, LIMITS)
+            ingest(source, "upload", options or DatasetOptions(), target, LIMITS)
             assert [p.name for p in target.parent.iterdir()] == ["out"]
         except RejectedDataset:
             assert not list(target.parent.iterdir())
@@ -59,6 +60,25 @@ def damaged(data: bytes, damage: list[tuple[int, int]]) -> bytes:
 @given(damage=Damage)
 def test_damaged_uploads_are_taken_or_rejected(kind, damage):
     survives(damaged(UPLOADS[kind], damage))
+
+
+ROWS = panel("AB", 30)
+SERIES = DatasetOptions(target="close", time="day", group="name", window=3)
+COLUMNS = {name: [row[n] for row in ROWS] for n, name in enumerate(PANEL_HEADER)}
+TABLES = {
+    "csv": (csv_of(PANEL_HEADER, ROWS), SERIES),
+    "parquet": (parquet_of(COLUMNS), SERIES),
+    "rows": (parquet_of(COLUMNS), DatasetOptions(target="name", ignore=["day"])),
+    "pictures": (parquet_of({"x": [picture(x) for x in X], "y": Y}), DatasetOptions(target="y")),
+}
+
+
+@pytest.mark.parametrize("kind", list(TABLES))
+@settings(max_examples=40, deadline=None)
+@given(damage=Damage)
+def test_damaged_tables_are_taken_or_rejected(kind, damage):
+    data, options = TABLES[kind]
+    survives(damaged(data, damage), options)
 
 
 @pytest.mark.parametrize("part", ["x.npy", "y.npy", "class_names.npy"])

@@ -26,14 +26,14 @@ LAYERS = [
 
 
 def pixel_tables() -> bytes:
-    """A zip of train.csv, val.csv and test.csv."""
+    """A zip of train.txt, val.txt and test.txt."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, split in made_splits().items():
             rows = [[y, *x.ravel()] for x, y in zip(split.x, split.y, strict=True)]
             header = ["label", *(f"pixel{n}" for n in range(split.x[0].size))]
-            text = "\n".join(",".join(map(str, row)) for row in [header, *rows])
-            archive.writestr(f"{name}.csv", text)
+            text = "\n".join(" ".join(map(str, row)) for row in [header, *rows])
+            archive.writestr(f"{name}.txt", text)
     return file.getvalue()
 
 
@@ -79,9 +79,9 @@ def test_dataset_layer_and_exporter_serve_a_job_over_http(
     monkeypatch.setenv("PYTHONPATH", path_with(plugin_folder))
     upload = tmp_path / "tables.zip"
     upload.write_bytes(pixel_tables())
-    table, unknown = tmp_path / "pictures.csv.gz", tmp_path / "notes.txt"
+    table, unknown = tmp_path / "pictures.txt.gz", tmp_path / "notes.txt"
     with zipfile.ZipFile(upload) as archive:
-        table.write_bytes(gzip.compress(archive.read("train.csv")))
+        table.write_bytes(gzip.compress(archive.read("train.txt")))
     unknown.write_text("nothing that anybody knows")
     with running_service(tmp_path / "home", device="cpu") as service, service.client() as client:
         listed = {
@@ -90,9 +90,9 @@ def test_dataset_layer_and_exporter_serve_a_job_over_http(
         assert listed["gem_pool2d"] == "trainyard-example-plugin"
         assert listed["conv2d"] is None
         dataset = client.add_dataset(upload, name="tables")
-        assert (dataset["status"], dataset["format"]) == ("ready", "pixel_csv")
+        assert (dataset["status"], dataset["format"]) == ("ready", "pixel_text")
         alone = client.add_dataset(table)
-        assert (alone["status"], alone["format"]) == ("ready", "pixel_csv"), alone["problems"]
+        assert (alone["status"], alone["format"]) == ("ready", "pixel_text"), alone["problems"]
         counts = [split["num_samples"] for split in alone["splits"].values()]
         assert sum(counts) == dataset["splits"]["train"]["num_samples"]
         assert min(counts) > 0

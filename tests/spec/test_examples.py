@@ -16,6 +16,7 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.jso
 DATASETS = {
     "fashion-sample": {"task": "classification", "input_shape": [1, 28, 28], "num_classes": 10},
     "pneumonia": {"task": "classification", "input_shape": [1, 28, 28], "num_classes": 2},
+    "prices-sample": {"task": "forecasting", "input_shape": [5, 64], "num_classes": 1},
     "nuclei": {"task": "segmentation", "input_shape": [3, 256, 256], "num_classes": 2},
 }
 

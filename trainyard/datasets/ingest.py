@@ -32,8 +32,9 @@ def ingest(
     only in messages. The work is done in a hidden sibling of ``target``, which must not exist;
     whatever happens, nothing is left of the work but a whole ``target``.
 
-    Memory stays below about 150 MB, 40 bytes a sample, 2.5 kB a file of an archive and, for
-    pictures, 20 bytes a pixel of the largest, whatever the size of the upload.
+    Memory stays below about 150 MB, 40 bytes a sample, 2.5 kB a file of an archive, for pictures
+    20 bytes a pixel of the largest, and for tables 150 bytes a row and 50 an output of a forecast,
+    whatever the size of the upload.
 
     Raises:
         RejectedDataset: the upload cannot be used; holds every problem found.

@@ -28,11 +28,32 @@ class SplitOptions(BaseModel):
     val: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     test: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    # A column of a table that says train, val or test, in place of a choice.
+    column: str | None = None
+    # Moments of the data (such as days of trading) that are kept free before each later split,
+    # besides the samples that reach into it.
+    embargo: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    # Of so many folds, val is number `fold` (from 0), in place of the fraction `val`.
+    folds: Annotated[int, Field(ge=2, le=1000)] | None = None
+    fold: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _leave_some_for_training(self) -> SplitOptions:
-        if self.val + self.test >= 1:
+        if self.folds is None and self.val + self.test >= 1:
             raise ValueError(f"val + test must be below 1; received {self.val + self.test}")
+        return self
+
+    @model_validator(mode="after")
+    def _name_a_fold(self) -> SplitOptions:
+        if self.fold >= (self.folds or 1):
+            what = f"below folds, {self.folds}" if self.folds else "left out without folds"
+            raise ValueError(f"fold must be {what}; received {self.fold}")
+        return self
+
+    @model_validator(mode="after")
+    def _embargo_by_time(self) -> SplitOptions:
+        if self.embargo and self.by not in (None, "time"):
+            raise ValueError(f'embargo belongs to by "time"; received by "{self.by}"')
         return self
 
 

@@ -20,7 +20,14 @@ from trainyard.datasets.manifest import (
     TargetStatistics,
 )
 from trainyard.datasets.split_writer import SplitWriter
-from trainyard.datasets.splits import LEFT_OUT, SPLITS, choose_splits, way_of
+from trainyard.datasets.splits import (
+    LEFT_OUT,
+    SPLITS,
+    TooShort,
+    check_way,
+    choose_splits,
+    way_of,
+)
 
 Plan = dict[SplitName, npt.NDArray[np.int8]]  # by part: the split of each source sample
 
@@ -92,20 +99,30 @@ def _plan(contents: Contents, upload: Upload) -> Plan:
             upload.report.warning(f"the {name} split of the upload is empty")
     missing = [name for name in SPLITS if name not in plan or not len(plan[name])]
     options = upload.options.split
+    check_way(contents, upload, missing)
     way = way_of(contents, upload)
-    plan["train"] = choose_splits(train, options.model_copy(update={"by": way}), missing)
+    try:
+        plan["train"] = choose_splits(train, options.model_copy(update={"by": way}), missing)
+    except TooShort as e:
+        upload.report.reject(
+            f"the samples span too few moments for splits by time: {e} would be empty, or nothing "
+            "would be left before it; take a smaller window, horizon, embargo or fraction"
+        )
     if left_out := int(np.sum(plan["train"] == LEFT_OUT)):
         upload.report.warning(
-            f"{left_out:,} of {len(train.labels):,} samples were left out between the splits, as "
-            "theirs and a later split's moments overlap"
+            f"{left_out:,} of {len(train.labels):,} samples were left out between the splits: "
+            "their moments overlap those of a later split, lie in the embargo or after the fold"
         )
     for name in missing:
-        if not getattr(options, name, 0):
+        in_folds = name == "val" and options.folds
+        if not in_folds and not getattr(options, name, 0):
             continue
         num = int(np.sum(plan["train"] == SPLITS.index(name)))
+        how = f"{way}{'' if way == 'time' else f', seed {options.seed}'}"
+        how += f", fold {options.fold} of {options.folds}" if in_folds else ""
         upload.report.warning(
             f"no {name} split in the upload: {num:,} of {len(train.labels):,} training samples "
-            f"were taken for it ({way}{'' if way == 'time' else f', seed {options.seed}'})"
+            f"were taken for it ({how})"
         )
     return plan
 

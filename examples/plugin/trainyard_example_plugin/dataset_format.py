@@ -1,4 +1,4 @@
-"""A dataset format: square grey pictures as rows of a table, ``label,pixel0,pixel1,…``.
+"""A dataset format: square grey pictures as lines of text, ``label pixel0 pixel1 …``.
 
 A format recognises an upload, checks it and streams its samples; splits, statistics and the
 canonical files are Trainyard's.
@@ -17,21 +17,21 @@ from trainyard.datasets.format import Block, Contents, Part, Upload
 from trainyard.datasets.manifest import SplitName
 
 MAX_FILE_BYTES = 500_000_000
-SPLITS: dict[str, SplitName] = {"train.csv": "train", "val.csv": "val", "test.csv": "test"}
+SPLITS: dict[str, SplitName] = {"train.txt": "train", "val.txt": "val", "test.txt": "test"}
 
 
-class PixelCsv:
-    """One table, or a zip with ``train.csv`` and perhaps ``val.csv`` and ``test.csv``."""
+class PixelText:
+    """One table, or a zip with ``train.txt`` and perhaps ``val.txt`` and ``test.txt``."""
 
-    name = "pixel_csv"
-    expects = "a table, or a zip of train.csv (and val.csv, test.csv), of label,pixel0,pixel1,…"
+    name = "pixel_text"
+    expects = "a table, or a zip of train.txt (and val.txt, test.txt), of label pixel0 pixel1 …"
     takes_plain_files = True
 
     @staticmethod
     def sniff(upload: Upload) -> bool:
         for member in _tables(upload).values():
             with upload.archive.stream(member) as stream:
-                return stream.read(12) == b"label,pixel0"
+                return stream.read(12) == b"label pixel0"
         return False
 
     @staticmethod
@@ -69,7 +69,7 @@ def _table(upload: Upload, member: Member) -> np.ndarray:
     with upload.archive.stream(member) as stream:
         text = stream.read(MAX_FILE_BYTES).decode("ascii", "replace")
     try:
-        return np.loadtxt(text.splitlines()[1:], np.uint8, delimiter=",", ndmin=2)
+        return np.loadtxt(text.splitlines()[1:], np.uint8, ndmin=2)
     except ValueError as error:
         upload.report.reject(f"not a table of whole numbers 0 to 255: {error}", member.name)
 

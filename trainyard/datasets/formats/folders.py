@@ -73,7 +73,7 @@ def inspect(upload: Upload) -> Contents:
     for lost in sorted(set(names) - {p.class_name for p in readable}, key=natural_key):
         upload.report.error(f'no picture of class "{lost}" can be read')
     upload.report.raise_if_rejected()
-    size, channels, dtype = _common_form(list(facts.values()), upload)
+    size, channels, dtype = common_form(list(facts.values()), upload)
     indices = {name: index for index, name in enumerate(names)}
     parts = []
     for split in ("train", "val", "test"):
@@ -141,7 +141,7 @@ def _facts(upload: Upload, member: Member) -> PictureFacts | str:
         return e.detail
 
 
-def _common_form(
+def common_form(
     facts: list[PictureFacts], upload: Upload
 ) -> tuple[tuple[int, int], int, Literal["uint8", "float32"]]:
     """(H, W), channels and dtype of the dataset; what that costs single pictures is said."""

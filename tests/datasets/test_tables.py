@@ -1,0 +1,255 @@
+"""Tables whose rows are samples: what is read, what is said of it, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainyard.datasets import DatasetOptions, SplitOptions, open_dataset
+
+from .conftest import Ingest, messages, picture, random_pictures, zip_of
+from .tables import csv_of, parquet_of
+
+HEADER = ("size", "weight", "colour", "kind")
+KINDS = ["apple", "pear", "plum"]
+ROWS = [[n % 7 + 0.5, n * 3 % 11, ["red", "green"][n % 2], KINDS[n % 3]] for n in range(60)]
+KIND = DatasetOptions(target="kind")
+ALL_IN_TRAIN = SplitOptions(val=0, test=0)
+
+
+def read(tmp_path: Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    x, y = open_dataset(tmp_path / "store" / "out").splits[split]
+    return np.array(x), np.array(y)
+
+
+def test_text_to_predict_is_classification_and_texts_become_channels(take: Ingest, tmp_path: Path):
+    manifest = take(csv_of(HEADER, ROWS), DatasetOptions(target="kind", split=ALL_IN_TRAIN))
+    assert (manifest.format, manifest.task) == ("csv", "classification")
+    assert manifest.class_names == ["apple", "pear", "plum"]
+    assert manifest.features == ["size", "weight", "colour=green", "colour=red"]
+    assert manifest.input_shape == (4, 1)
+    x, y = read(tmp_path)
+    expected = [[r[0], r[1], r[2] == "green", r[2] == "red"] for r in ROWS]
+    np.testing.assert_array_equal(x[:, :, 0], np.array(expected, np.float32))
+    assert y.tolist() == [KINDS.index(row[3]) for row in ROWS]
+    said = messages(manifest)
+    assert 'the task is classification: the target "kind" holds text' in said
+    assert 'the texts of column "colour" became 2 channels' in said
+    assert manifest.statistics.mean == pytest.approx(x[:, :, 0].mean(0), rel=1e-6)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found(take: Ingest, delimiter):
+    manifest = take(csv_of(HEADER, ROWS, delimiter), KIND)
+    assert manifest.features[:2] == ["size", "weight"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("utf-8", None), ("utf-8-sig", None), ("utf-16", None), ("cp1252", "read as Windows-1252")],
+)
+def test_text_is_read_in_the_encodings_of_spreadsheets(take: Ingest, encoding, said):
+    text = csv_of(("größe", "kind"), [[n % 5, "süß" if n % 2 else "sauer"] for n in range(40)])
+    manifest = take(text.decode().encode(encoding), KIND)
+    assert manifest.features == ["größe"]
+    assert manifest.class_names == ["sauer", "süß"]
+    assert said is None or said in messages(manifest)
+
+
+def test_quoted_fields_hold_delimiters_quotes_and_line_ends(take: Ingest, tmp_path: Path):
+    fields = ['"a, b"', '"say ""c"""', '"two\nlines"']
+    rows = [[n, fields[n % 3], n % 2] for n in range(30)]
+    manifest = take(
+        csv_of(("n", "text", "y"), rows), DatasetOptions(target="y", split=ALL_IN_TRAIN)
+    )
+    assert manifest.features == ["n", "text=a, b", 'text=say "c"', "text=two\nlines"]
+    x, _ = read(tmp_path)
+    assert x[:, 0, 0].tolist() == list(range(30))
+    assert x[:, 1:, 0].argmax(1).tolist() == [n % 3 for n in range(30)]
+
+
+def test_decimal_commas_between_semicolons_are_numbers(take: Ingest, tmp_path: Path):
+    text = csv_of(("a", "y"), [[f"{n},5", f"-{n % 4},25"] for n in range(30)], ";")
+    manifest = take(text, DatasetOptions(target="y", task="regression", split=ALL_IN_TRAIN))
+    x, y = read(tmp_path)
+    assert x[:, 0, 0].tolist() == [n + 0.5 for n in range(30)]
+    assert y[:4, 0].tolist() == [-0.25, -1.25, -2.25, -3.25]
+    assert manifest.outputs == ["y"]
+
+
+def test_many_numbers_are_regression_and_few_whole_ones_are_classes(take: Ingest):
+    rows = [[n, n * 0.37, n % 3] for n in range(60)]
+    data = csv_of(("a", "price", "stars"), rows)
+    regression = take(data, DatasetOptions(target="price"), name="regression")
+    assert (regression.task, regression.outputs) == ("regression", ["price"])
+    stars = take(data, DatasetOptions(target="stars"), name="stars")
+    assert (stars.task, stars.class_names) == ("classification", ["0", "1", "2"])
+    assert "the option `task` decides otherwise" in messages(stars)
+    asked = take(data, DatasetOptions(target="stars", task="regression"), name="asked")
+    assert (asked.task, asked.targets.maximum) == ("regression", [2.0])
+
+
+def test_several_flags_are_labels_and_several_numbers_outputs(take: Ingest, tmp_path: Path):
+    rows = [[n, n % 2, n % 3 == 0, n * 0.5] for n in range(40)]
+    data = csv_of(("a", "wet", "cold", "depth"), [[r[0], r[1], int(r[2]), r[3]] for r in rows])
+    options = DatasetOptions(target=["wet", "cold"], ignore=["depth"], split=ALL_IN_TRAIN)
+    manifest = take(data, options)
+    assert (manifest.task, manifest.class_names) == ("multi-label", ["wet", "cold"])
+    assert manifest.features == ["a"]
+    assert read(tmp_path)[1].tolist() == [[r[1], int(r[2])] for r in rows]
+    numbers = take(data, DatasetOptions(target=["depth", "wet"]), name="numbers")
+    assert (numbers.task, numbers.outputs) == ("regression", ["depth", "wet"])
+
+
+def test_rows_without_a_cell_are_left_out_and_counted_with_examples(take: Ingest, tmp_path: Path):
+    rows = [list(row) for row in ROWS]
+    rows[3][0], rows[5][1], rows[7][3], rows[9][0] = "", "NA", "", "inf"
+    manifest = take(csv_of(HEADER, rows), DatasetOptions(target="kind", split=ALL_IN_TRAIN))
+    assert manifest.splits["train"].num_samples == 56
+    said = messages(manifest)
+    assert 'left out: 2 row(s) without "size", of which 1 hold no number ("inf" in' in said
+    assert 'left out: 1 row(s) without "weight": mine.zip row 6' in said
+    assert 'left out: 1 row(s) without "kind": mine.zip row 8' in said
+    assert np.isfinite(read(tmp_path)[0]).all()
+
+
+def test_rows_of_another_width_are_left_out_and_said_once(take: Ingest):
+    text = csv_of(HEADER, [*ROWS[:20], ["1", "2"], *ROWS[20:]])
+    manifest = take(text, KIND)
+    assert sum(s.num_samples for s in manifest.splits.values()) == 60
+    said = messages(manifest)
+    assert said.count("without the 4 fields of the header (row 22 has 2)") == 1
+
+
+def test_columns_that_no_model_can_see_are_left_out_and_said(take: Ingest):
+    rows = [[n, f"person {n}", "", n if n % 3 == 0 else "", n % 2] for n in range(60)]
+    manifest = take(csv_of(("a", "who", "void", "rare", "y"), rows), DatasetOptions(target="y"))
+    assert manifest.features == ["a"]
+    said = messages(manifest)
+    assert 'left out: column "who": it holds 60 different texts, such as "person 0"' in said
+    assert 'left out: column "void": it is empty' in said
+    assert 'left out: column "rare": 40 of its 60 cells are empty' in said
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["a table needs the option `target`", '"size", "weight", "colour", "kind"']),
+        (
+            {"target": "kid", "features": ["siz"], "group": "who", "time": "when",
+             "split": {"column": "part"}},
+            ['options.target: no column "kid": did you mean "kind"?',
+             'options.features: no column "siz": did you mean "size"?',
+             'options.group: no column "who"', 'options.time: no column "when"',
+             'options.split.column: no column "part"'],
+        ),
+        ({"target": "kind", "group": "kind"}, ['both options.group and options.target']),
+        ({"target": "kind", "features": ["size", "kind"]}, ["it gives itself away"]),
+        ({"target": "kind", "task": "regression"}, ["must hold numbers for regression"]),
+        ({"target": "size", "task": "classification"}, ["with fractions, which are no classes"]),
+        ({"target": ["size", "weight"], "task": "multi-label"},
+         ['"size" must hold 0 and 1', '"weight" must hold 0 and 1']),
+        ({"target": "kind", "task": "segmentation"}, ["cannot be for segmentation"]),
+        ({"target": "kind", "split": {"by": "group"}}, ["needs the option `group`"]),
+    ],
+)  # fmt: skip
+def test_all_mistakes_in_the_options_are_told_at_once(refuse, options, expected):
+    said = refuse(csv_of(HEADER, ROWS), DatasetOptions.model_validate(options))
+    assert all(text in said for text in expected), said
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"1,2,3\n4,5,6\n7,8,9\n", "its first row holds numbers (1,2,3): expected a header"),
+        (csv_of(("a", "a", "kind"), [[1, 2, "x"]] * 5), 'two columns have the name "a"'),
+        (csv_of(("a", "kind"), [[1, f"x{n}"] for n in range(50)]), "it names the rows"),
+        (b'{"a": 1, "b": 2}\n{"a": 1, "b": 3}\n', "the file is of no known format"),
+        (b"\x00\x01,\x02\n" * 9, "the file is of no known format"),
+        (zip_of({"a.csv": csv_of(HEADER, ROWS), "b.csv": csv_of(("a", "kind"), [[1, "x"]] * 5)}),
+         'has other columns than a.csv: lacks "size", "weight", "colour", has "a" besides'),
+    ],
+)  # fmt: skip
+def test_what_is_no_usable_table_is_refused_with_its_reason(refuse, data, message):
+    assert message in refuse(data, KIND)
+
+
+def test_a_table_beside_pictures_is_not_taken_for_the_data(refuse):
+    files = {"labels.csv": csv_of(("file", "kind"), [["a.png", "x"]] * 5)}
+    files["a.png"] = picture(random_pictures(1, 4, 4)[0])
+    assert "target" not in refuse(zip_of(files), KIND)
+
+
+def test_files_of_a_zip_are_one_table_and_their_names_can_be_groups(take: Ingest, tmp_path: Path):
+    files = {f"site_{n}.csv": csv_of(HEADER, ROWS[6 * n : 6 * n + 6]) for n in range(10)}
+    files["README"] = b"a, b, c\nd, e, f"
+    manifest = take(zip_of(files), DatasetOptions(target="kind", group="file"))
+    assert {name: s.num_samples for name, s in manifest.splits.items()} == {
+        "train": 48, "val": 6, "test": 6,
+    }  # fmt: skip
+    assert manifest.split_options.by == "group"
+    assert "ignored 1 file(s) that are no tables: README" in messages(manifest)
+
+
+def test_files_named_after_splits_are_these_splits(take: Ingest):
+    files = {"data/train.csv": ROWS[:40], "data/valid.csv": ROWS[40:50], "data/test.csv": ROWS[50:]}
+    manifest = take(zip_of({name: csv_of(HEADER, rows) for name, rows in files.items()}), KIND)
+    assert [s.num_samples for s in manifest.splits.values()] == [40, 10, 10]
+    assert manifest.made_splits == []
+
+
+def test_a_column_of_words_gives_the_splits(take: Ingest):
+    words = ["train"] * 40 + ["Validation"] * 10 + ["test"] * 10
+    header, rows = (*HEADER, "part"), [[*row, w] for row, w in zip(ROWS, words, strict=True)]
+    options = DatasetOptions(target="kind", split=SplitOptions(column="part"))
+    manifest = take(csv_of(header, rows), options)
+    assert [s.num_samples for s in manifest.splits.values()] == [40, 10, 10]
+    assert not any(name.startswith("part") for name in manifest.features)
+
+
+def test_other_words_in_the_column_of_splits_are_refused(refuse):
+    rows = [[*row, "holdout" if n else "train"] for n, row in enumerate(ROWS)]
+    options = DatasetOptions(target="kind", split=SplitOptions(column="part"))
+    said = refuse(csv_of((*HEADER, "part"), rows), options)
+    assert 'must say train, val or test; it has 1 other value(s): "holdout"' in said
+
+
+def test_rows_with_a_moment_can_be_split_by_time(take: Ingest, tmp_path: Path):
+    rows = [[f"2020-{n % 12 + 1:02}-{n // 12 + 1:02}", n, n % 2] for n in range(120)]
+    options = DatasetOptions(
+        target="y", time="day", task="classification", split=SplitOptions(by="time", embargo=2)
+    )
+    take(csv_of(("day", "a", "y"), rows), options)
+    when = {n: row[0] for n, row in enumerate(rows)}
+    days = {s: [when[int(n)] for n in read(tmp_path, s)[0][:, 0, 0]] for s in ("train", "test")}
+    assert max(days["train"]) < min(days["test"])
+
+
+def test_parquet_gives_the_same_dataset_as_its_csv(take: Ingest):
+    columns = {name: [row[n] for row in ROWS] for n, name in enumerate(HEADER)}
+    from_csv = take(csv_of(HEADER, ROWS), KIND, name="csv")
+    from_parquet = take(parquet_of(columns), KIND, name="parquet")
+    assert from_parquet.format == "parquet"
+    assert from_parquet.sha256 == from_csv.sha256
+    shards = {f"part-{n}.parquet": {k: v[30 * n : 30 * n + 30] for k, v in columns.items()}
+              for n in range(2)}  # fmt: skip
+    both = take(zip_of({n: parquet_of(c) for n, c in shards.items()}), KIND, name="shards")
+    assert both.sha256 == from_csv.sha256
+
+
+def test_a_damaged_parquet_file_is_refused(refuse):
+    data = parquet_of({"a": list(range(50)), "kind": ["x", "y"] * 25})
+    assert "the Parquet file is damaged" in refuse(data[:-20], KIND)
+
+
+def test_a_parquet_file_of_a_billion_equal_cells_is_refused(refuse, tmp_path: Path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"a": pa.array(np.zeros(4_000_000)), "y": pa.array(np.zeros(4_000_000))})
+    with pq.ParquetWriter(tmp_path / "bomb", table.schema) as writer:
+        for _ in range(10):
+            writer.write_table(table)
+    assert "a bomb?" in refuse(tmp_path / "bomb", DatasetOptions(target="y"))
