@@ -16,7 +16,14 @@ import numpy.typing as npt
 
 from trainyard.datasets.archive import Archive
 from trainyard.datasets.limits import IngestLimits
-from trainyard.datasets.manifest import DatasetOptions, SeriesInfo, SplitName, Task
+from trainyard.datasets.manifest import (
+    AudioInfo,
+    DatasetOptions,
+    GreyWindow,
+    SeriesInfo,
+    SplitName,
+    Task,
+)
 from trainyard.datasets.report import Report
 
 Array = npt.NDArray[Any]
@@ -25,7 +32,7 @@ Labels = npt.NDArray[np.int64]
 
 class Block(NamedTuple):
     """Samples in one go: source indices (n,), samples (n, *input_shape), and for segmentation
-    masks (n, H, W) uint8 of class indices."""
+    masks (n, H, W), or (n, D, H, W) of volumes, uint8 of class indices."""
 
     indices: npt.NDArray[np.int64]
     samples: Array
@@ -91,6 +98,8 @@ class Contents:
     outputs: list[str] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     series: SeriesInfo | None = None
+    audio: AudioInfo | None = None
+    grey_window: GreyWindow | None = None
 
     @property
     def num_outputs(self) -> int:
