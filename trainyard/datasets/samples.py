@@ -20,9 +20,11 @@ def sample_png(x: npt.NDArray[Any]) -> bytes:
 
     x: (C, H, W) uint8, or floats, which are scaled from their least to their greatest value. Of
     other than one or three channels the first one or three are shown; a series (C, L) becomes a
-    grey picture of C rows.
+    grey picture of C rows, and of a volume (C, D, H, W) the middle slice along D is shown.
     """
     pixels = x[None] if x.ndim == 2 else x
+    if x.ndim == 4:
+        pixels = x[:, x.shape[1] // 2]
     assert pixels.ndim == 3, x.shape
     shown = _as_uint8(pixels[:3] if len(pixels) >= 3 else pixels[:1])
     image = Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
