@@ -7,6 +7,8 @@ before anything of their size is allocated. Which files belong to a dataset is t
 
 from __future__ import annotations
 
+import gzip
+import io
 import math
 import warnings
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ import numpy.typing as npt
 
 from trainyard.datasets.layout import MAX_CHANNELS
 from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.report import RejectedDataset, Report
 from trainyard.datasets.sample_files import UnreadableFile
 from trainyard.datasets.stream import Stream
 
@@ -79,6 +82,34 @@ def read_volume(stream: Stream, limits: IngestLimits) -> npt.NDArray[Any]:
         voxels = np.asarray(turned.dataobj)
         voxels = voxels.reshape(*_axes(voxels.shape))
     return voxels.T
+
+
+def read_volume_bytes(data: bytes, limits: IngestLimits) -> npt.NDArray[Any]:
+    """``read_volume`` of a file in memory, gzipped or not.
+
+    Raises:
+        UnreadableFile: as ``read_volume``, or what is gzipped is damaged or a bomb.
+    """
+    raw: Any = io.BytesIO(data)
+    if data[:2] == b"\x1f\x8b":
+        raw = gzip.GzipFile(fileobj=raw)
+    try:
+        return read_volume(Stream(raw, "the file", len(data), limits, Report()), limits)
+    except RejectedDataset as e:
+        raise UnreadableFile(e.detail) from e
+
+
+def shaped(volume: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """float32 of the dataset's (C, D, H, W), filled up with the least value there is.
+
+    Raises:
+        UnreadableFile: it has another number of channels.
+    """
+    channels, depth, height, width = shape
+    if len(volume) != channels:
+        raise UnreadableFile(f"{len(volume)} channel(s) instead of {channels}")
+    size = (depth, height, width)
+    return fitted(volume.astype(np.float32), size, float(volume.min()))
 
 
 def fitted(volume: npt.NDArray[Any], size: Size, fill: float) -> npt.NDArray[Any]:
@@ -146,8 +177,6 @@ def _text(shape: tuple[int, ...]) -> str:
 @contextmanager
 def _nibabel_on_guard() -> Iterator[None]:
     """Broken files make nibabel raise almost anything; all of it means the same."""
-    from trainyard.datasets.report import RejectedDataset
-
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

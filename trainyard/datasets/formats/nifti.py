@@ -34,6 +34,7 @@ from trainyard.datasets.volumes import (
     inspect_volume,
     is_nifti,
     read_volume,
+    shaped,
 )
 
 name = "nifti"
@@ -183,14 +184,3 @@ def _load_pair(
             volumes.append(read_volume(stream, upload.limits))
     mask = classes.indices(fitted(volumes.pop()[0], shape[1:], 0))
     return shaped(np.concatenate(volumes), shape), mask
-
-
-def shaped(volume: np.ndarray, shape: tuple[int, int, int, int]) -> np.ndarray:
-    """float32 of the dataset's shape, filled up with the least value there is.
-
-    Raises:
-        UnreadableFile: it has another number of channels.
-    """
-    if len(volume) != shape[0]:
-        raise UnreadableFile(f"{len(volume)} channel(s) instead of {shape[0]}")
-    return fitted(volume.astype(np.float32), shape[1:], float(volume.min()))
