@@ -108,7 +108,7 @@ def test_archives_inside_are_not_opened(refuse):
     ("data", "message"),
     [
         (b"", "the file is empty"),
-        (b"a,b\n1,2\n", "not a zip archive. Expected a .npz"),
+        (b"a,b\n1,2\n", "the file is of no known format. Expected one of the formats npz"),
         (b"PK\x03\x04" + bytes(100), "no end record"),
         (zip_of(GOOD)[:-30], "no end record"),
         (zip_of({}), "nothing in the archive is known"),

@@ -7,6 +7,7 @@ A new format is one module with the four names of ``Format`` and one line in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -45,7 +46,7 @@ class Upload:
 
     ``archive`` is the file, opened as a zip within the limits (a .npz is one too); a file that is
     no zip is the only member, and comes to formats that take plain files alone. ``work`` is a
-    folder for temporary files that is removed afterwards.
+    folder for temporary files that is removed afterwards, and what ``closing`` holds is closed.
     """
 
     file_name: str
@@ -54,6 +55,7 @@ class Upload:
     limits: IngestLimits
     report: Report
     work: Path
+    closing: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from trainyard.datasets.archive import Archive, PlainFile
 from trainyard.datasets.canonical import MANIFEST
@@ -64,10 +65,11 @@ def _scan(
     archive = _open_archive(source, file_name, limits, report)
     try:
         upload = Upload(file_name, archive, options, limits, report, scratch)
-        chosen = _recognise(upload)
-        contents = chosen.inspect(upload)
-        report.raise_if_rejected()
-        return write_canonical(contents, chosen.name, upload, folder)
+        with upload.closing:
+            chosen = _recognise(upload)
+            contents = chosen.inspect(upload)
+            report.raise_if_rejected()
+            return write_canonical(contents, chosen.name, upload, folder)
     finally:
         archive.close()
 
@@ -80,7 +82,7 @@ def _open_archive(source: Path, file_name: str, limits: IngestLimits, report: Re
         report.reject("the file is empty")
     if not start.startswith(b"PK") and not zipfile.is_zipfile(source):
         if not any(map(_takes_plain_files, FORMATS)):
-            report.reject(f"not a zip archive. {_expected()}")
+            _reject_unknown("not a zip archive", report)
         return PlainFile(source, file_name, limits, report)
     return Archive(source, limits, report)
 
@@ -91,7 +93,7 @@ def _recognise(upload: Upload) -> Format:
     found = next((candidate for candidate in asked if candidate.sniff(upload)), None)
     if found is None:
         what = "the file is of no known format" if is_plain else "nothing in the archive is known"
-        upload.report.reject(f"{what}. {_expected()}")
+        _reject_unknown(what, upload.report)
     return found
 
 
@@ -99,8 +101,12 @@ def _takes_plain_files(known: Format) -> bool:
     return getattr(known, "takes_plain_files", False) is True
 
 
-def _expected() -> str:
-    return "Expected " + ", or ".join(candidate.expects for candidate in FORMATS)
+def _reject_unknown(what: str, report: Report) -> NoReturn:
+    """Name the formats, and tell what each of them looks like."""
+    for candidate in FORMATS:
+        report.warning(f"{candidate.name}: {candidate.expects}")
+    names = ", ".join(candidate.name for candidate in FORMATS)
+    report.reject(f"{what}. Expected one of the formats {names}")
 
 
 @contextmanager
