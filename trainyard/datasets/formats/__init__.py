@@ -7,6 +7,6 @@ here; those of plugins come after them, so that they never change what is read a
 from __future__ import annotations
 
 from trainyard.datasets.format import Format
-from trainyard.datasets.formats import audio, dicom, folders, hdf5, idx, nifti, npz
+from trainyard.datasets.formats import audio, coco, dicom, folders, hdf5, idx, nifti, npz
 
-FORMATS: list[Format] = [npz, idx, hdf5, dicom, nifti, audio, folders]
+FORMATS: list[Format] = [npz, idx, hdf5, dicom, nifti, audio, coco, folders]
