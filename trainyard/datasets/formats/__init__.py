@@ -7,6 +7,16 @@ here; those of plugins come after them, so that they never change what is read a
 from __future__ import annotations
 
 from trainyard.datasets.format import Format
-from trainyard.datasets.formats import audio, coco, dicom, folders, hdf5, idx, nifti, npz
+from trainyard.datasets.formats import (
+    audio,
+    coco,
+    dicom,
+    folders,
+    hdf5,
+    idx,
+    nifti,
+    npz,
+    webdataset,
+)
 
-FORMATS: list[Format] = [npz, idx, hdf5, dicom, nifti, audio, coco, folders]
+FORMATS: list[Format] = [npz, idx, hdf5, dicom, nifti, audio, coco, webdataset, folders]
