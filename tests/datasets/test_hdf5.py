@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
+from trainyard.datasets.hdf5_texts import read_texts
 
 from .conftest import Ingest, messages, random_pictures, zip_of
 
@@ -141,7 +142,7 @@ REFUSED = {
     unwritten: "x claims 1,600,000,000 bytes in a file of",
     endless: "bytes are more than the limit of 107,374,182,400",
     large_chunks: "x chunks of 640,000,000 bytes are more than",
-    long_text: "y a text of more than 200 characters",
+    long_text: "y its texts cannot be read: one is of more than 200 characters",
 }
 
 
@@ -149,6 +150,17 @@ REFUSED = {
 def test_what_must_not_be_read_is_refused_by_name(refuse, hdf5, write):
     limits = IngestLimits(max_ratio=10**9) if write is large_chunks else None
     assert REFUSED[write] in refuse(hdf5(write, y=Y), limits=limits)
+
+
+def test_a_heap_that_the_library_walks_for_ever_ends_the_reading(hdf5):
+    path = hdf5(lambda f: f.create_dataset("y", data=np.array(["a", "b"], object)))
+    assert read_texts(path, "y") == ["a", "b"]
+    data = bytearray(path.read_bytes())
+    size_of_first = data.index(b"GCOL") + 24
+    data[size_of_first : size_of_first + 8] = bytes(8)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="its texts cannot be read: damaged"):
+        read_texts(path, "y", max_seconds=1)
 
 
 def test_samples_without_labels_are_refused(refuse, hdf5):

@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trainyard.datasets.arrays import StoredArray
 from trainyard.datasets.format import Array, Upload
-from trainyard.datasets.labels import MAX_NAME
+from trainyard.datasets.hdf5_texts import read_texts
 from trainyard.datasets.limits import BLOCK_BYTES
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 MAX_CHUNK_BYTES = 256 * 1024**2
-MAX_TEXTS = 1_000_000  # of variable length, which are read one by one
+MAX_TEXTS = 200_000  # of variable length, which are read one by one
 MAX_MEMBERS = 1000  # of a group
 
 
@@ -124,16 +125,11 @@ def _rows(dataset: Any, key: str, upload: Upload) -> Iterator[Array]:
 
 
 def _texts(dataset: Any, key: str, upload: Upload) -> Iterator[Array]:
-    """Texts one by one, since many may stand for one that is very long."""
-    found = []
-    for place in np.ndindex(*dataset.shape):
-        try:
-            text = dataset.asstr()[place]
-        except Exception as e:  # noqa: BLE001  # damaged, or no UTF-8
-            upload.report.reject(f"cannot be read: {_told(e)}", key)
-        if len(text) > MAX_NAME:
-            upload.report.reject(f"a text of more than {MAX_NAME} characters", key)
-        found.append(text)
+    """All at once: ``_too_much`` has seen how many they are."""
+    try:
+        found = read_texts(Path(dataset.file.filename), dataset.name)
+    except ValueError as e:
+        upload.report.reject(str(e), key)
     if found:
         yield np.array(found, dtype=str).reshape(dataset.shape)
 

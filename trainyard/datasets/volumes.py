@@ -177,6 +177,9 @@ def _text(shape: tuple[int, ...]) -> str:
 @contextmanager
 def _nibabel_on_guard() -> Iterator[None]:
     """Broken files make nibabel raise almost anything; all of it means the same."""
+    import logging
+
+    logging.getLogger("nibabel").setLevel(logging.CRITICAL)  # a stranger's faults are no log's
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
