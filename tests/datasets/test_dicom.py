@@ -14,11 +14,17 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
-from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
+from trainyard.datasets import (
+    DatasetOptions,
+    IngestLimits,
+    SplitOptions,
+    UnreadableFile,
+    decode_sample,
+    open_dataset,
+)
 from trainyard.datasets.codestream import claimed_size
 from trainyard.datasets.dicom import read_dicom
 from trainyard.datasets.manifest import GreyWindow
-from trainyard.datasets.sample_files import UnreadableFile
 
 from .conftest import Ingest, messages, picture, random_pictures, zip_of
 
@@ -253,3 +259,21 @@ def test_sizes_of_codestreams_are_those_of_the_files():
 def test_a_file_of_the_wrong_channels_is_no_sample():
     with pytest.raises(UnreadableFile, match="1 channel"):
         read_dicom(scan(0), LIMITS, channels=3)
+
+
+def test_a_file_becomes_a_sample_of_the_dataset(take: Ingest, tmp_path):
+    files, window = scans(), GreyWindow(center=2000, width=4000)
+    manifest = take(zip_of(files), AS_GIVEN.model_copy(update={"grey_window": window}))
+    x = open_dataset(tmp_path / "store" / "out").splits["train"][0]
+    np.testing.assert_array_equal(decode_sample(files["b/3.dcm"], manifest), x[9])
+    with pytest.raises(UnreadableFile, match="no DICOM file"):
+        decode_sample(picture(random_pictures(1, 6, 5)[0]), manifest)
+
+
+def test_a_deep_picture_becomes_a_sample_with_its_window(take: Ingest, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (24, 6, 5)).astype(np.uint16)
+    files = {f"{'ab'[i // 12]}/{i:02}.png": picture(p) for i, p in enumerate(deep)}
+    window = GreyWindow(center=30000, width=20000)
+    manifest = take(zip_of(files), AS_GIVEN.model_copy(update={"grey_window": window}))
+    x = open_dataset(tmp_path / "store" / "out").splits["train"][0]
+    np.testing.assert_array_equal(decode_sample(files["a/03.png"], manifest), x[3])

@@ -10,7 +10,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
+from trainyard.datasets import (
+    DatasetOptions,
+    IngestLimits,
+    SplitOptions,
+    UnreadableFile,
+    decode_sample,
+    open_dataset,
+)
 
 from .conftest import Ingest, messages, npz_of, zip_of
 
@@ -207,3 +214,18 @@ def test_arrays_of_volumes_are_taken_from_npz_too(take: Ingest, tmp_path):
     np.testing.assert_array_equal(splits(tmp_path)["train"][0], np.moveaxis(x, -1, 1))
     first = np.moveaxis(x, -1, 1)[:, :, :, :, :3]
     assert take(npz_of(x=first, y=y), AS_GIVEN, name="first").input_shape == (2, 6, 5, 3)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_volume_becomes_a_sample_of_the_dataset(take: Ingest, tmp_path, pack):
+    files = volumes()
+    manifest = take(zip_of(files), AS_GIVEN)
+    data = gzip.decompress(files["a/1.nii.gz"])
+    np.testing.assert_array_equal(
+        decode_sample(pack(data), manifest), splits(tmp_path)["train"][0][1]
+    )
+    for bad in (b"hello", files["a/1.nii.gz"][:-20], pack(data[:-1])):
+        with pytest.raises(UnreadableFile):
+            decode_sample(bad, manifest)
+    with pytest.raises(UnreadableFile, match="more than the limit of 10"):
+        decode_sample(pack(data), manifest, IngestLimits(max_picture_pixels=10))

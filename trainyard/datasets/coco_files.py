@@ -18,7 +18,7 @@ from trainyard.datasets.rubbish import is_rubbish
 
 SNIFFED_BYTES = 64 * 1024
 MAX_SNIFFED = 64
-MAX_JSON_BYTES = 32 * 1024**2  # as objects of Python it takes up to thirty times as much
+MAX_JSON_BYTES = 24 * 1024**2  # as objects of Python it takes up to thirty times as much
 KEYS = re.compile(rb'"(?:images|annotations|categories)"\s*:\s*\[')
 
 

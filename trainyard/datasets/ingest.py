@@ -34,7 +34,7 @@ def ingest(
     whatever happens, nothing is left of the work but a whole ``target``.
 
     Memory stays below about 150 MB, 40 bytes a sample, 2.5 kB a file of an archive and, for
-    pictures, 20 bytes a pixel of the largest, whatever the size of the upload.
+    pictures and volumes, 20 bytes a pixel or voxel of the largest, whatever the size of the upload.
 
     Raises:
         RejectedDataset: the upload cannot be used; holds every problem found.

@@ -114,15 +114,13 @@ def shaped(volume: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.f
 
 def fitted(volume: npt.NDArray[Any], size: Size, fill: float) -> npt.NDArray[Any]:
     """(…, D, H, W) cut or filled up at both ends of each axis, evenly, to (…, *size)."""
-    for axis, target in zip((-3, -2, -1), size, strict=True):
-        length = volume.shape[axis]
-        start = max(0, (length - target) // 2)
-        volume = np.take(volume, range(start, start + min(length, target)), axis)
-        missing = max(0, target - length)
-        widths = [(0, 0)] * volume.ndim
-        widths[axis] = (missing // 2, missing - missing // 2)
-        volume = np.pad(volume, widths, constant_values=fill)
-    return volume
+    cuts, widths = [], [(0, 0)] * (volume.ndim - 3)
+    for length, target in zip(volume.shape[-3:], size, strict=True):
+        start, missing = max(0, (length - target) // 2), max(0, target - length)
+        cuts.append(slice(start, start + min(length, target)))
+        widths.append((missing // 2, missing - missing // 2))
+    cut = volume[..., cuts[0], cuts[1], cuts[2]]
+    return np.pad(cut, widths, constant_values=fill) if cut.shape[-3:] != size else cut
 
 
 def _header(start: bytes) -> Any:
@@ -147,6 +145,9 @@ def _facts(header: Any, limits: IngestLimits) -> VolumeFacts:
     if math.prod(shape) > limits.max_picture_pixels:
         most = limits.max_picture_pixels
         raise UnreadableFile(f"{_text(shape)} voxels are more than the limit of {most:,}")
+    if (num_bytes := math.prod(shape) * dtype.itemsize) > limits.max_picture_bytes:
+        most = limits.max_picture_bytes
+        raise UnreadableFile(f"{num_bytes:,} bytes are more than the limit of {most:,}")
     axes = _axes(shape)
     turn = io_orientation(header.get_best_affine())
     if not np.isfinite(turn).all():

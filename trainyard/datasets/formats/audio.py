@@ -1,4 +1,10 @@
-"""Sounds in one folder a class, perhaps under train/ val/ test/: series, or mel spectrograms."""
+"""Sounds in one folder a class, perhaps under train/ val/ test/: series, or mel spectrograms.
+
+The option ``audio`` is ``{"form": "series" | "spectrogram", "sample_rate": Hz, "seconds": …,
+"mel_bands": 64}``. Series are (channels, samples) of -1 to 1, spectrograms (1, mel_bands, frames)
+in decibels, of windows of 25 ms every 10 ms. Without a rate and a length the commonest rate and
+the median length are taken; the report says how many sounds were resampled, filled up or cut.
+"""
 
 from __future__ import annotations
 

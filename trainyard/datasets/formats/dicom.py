@@ -1,6 +1,11 @@
 """DICOM: files of one picture each, in one folder a class, perhaps under train/ val/ test/.
 
-Patients are told apart by PatientID, so that splits by group keep each in one of them.
+Values are those of the modality LUT, such as Hounsfield units, as float32; the option
+``grey_window``, ``{"center": 40, "width": 400}``, makes them 0 to 255 by window and level. Pictures
+of small bright values (MONOCHROME1) are turned, of several frames the first is taken, and other
+sizes become the commonest, or ``picture_size``. Uncompressed files are read, and RLE, JPEG of 8
+bits, JPEG-LS and JPEG 2000; others, such as JPEG Lossless, are left out by name. Patients are told
+apart by PatientID, so that splits by group keep each in one of them.
 """
 
 from __future__ import annotations

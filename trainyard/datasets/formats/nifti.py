@@ -2,7 +2,9 @@
 
 Labels are found by their folders: ``images`` and ``labels`` (or ``masks``), or those of the
 Medical Segmentation Decathlon and of nnU-Net, ``imagesTr`` and ``labelsTr``, with the names of
-the classes in ``dataset.json``. See ``volume_pairs`` for how the two are paired.
+the classes in ``dataset.json``. Volumes are turned to RAS+ as (channels, D, H, W), from inferior,
+posterior and left on, and are not resampled; those of other sizes are cut or filled up around
+their centre to the commonest, or to the option ``volume_size``, (D, H, W).
 """
 
 from __future__ import annotations
