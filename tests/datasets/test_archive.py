@@ -108,7 +108,10 @@ def test_archives_inside_are_not_opened(refuse):
     ("data", "message"),
     [
         (b"", "the file is empty"),
-        (b"neither zip\nnor table, it says", "the file is of no known format. Expected a .npz"),
+        (
+            b"neither zip\nnor table, it says",
+            "the file is of no known format. Expected one of the formats npz",
+        ),
         (b"PK\x03\x04" + bytes(100), "no end record"),
         (zip_of(GOOD)[:-30], "no end record"),
         (zip_of({}), "nothing in the archive is known"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import tempfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -21,6 +24,12 @@ from trainyard.datasets import (
 
 from .conftest import idx_of, npy, npz_of, picture, random_pictures, zip_of
 from .tables import PANEL_HEADER, csv_of, panel, parquet_of
+from .test_audio import sound
+from .test_coco import SQUARE, annotation, compressed, rectangle, run_lengths
+from .test_coco import upload as coco_upload
+from .test_dicom import FOLDER, scan
+from .test_nifti import nifti, voxels
+from .test_webdataset import samples, tar_of
 
 Y = np.tile(np.arange(2, dtype=np.uint8), 4)
 X = random_pictures(8, 4, 4)
@@ -30,9 +39,23 @@ UPLOADS = {
     "gz": zip_of({"images.gz": idx_of(X, gz=True), "labels.gz": idx_of(Y, gz=True)}, 0),
     "folders": zip_of({f"{c}/{i}.png": picture(X[i]) for c in "ab" for i in range(4)}),
 }
+HALF = rectangle(slice(0, 16), slice(10, 20))
+DOGS = [annotation(SQUARE), annotation(compressed(HALF)), annotation(run_lengths(HALF), image=1)]
+SAMPLES = {  # of the formats of one file a sample
+    "dicom": scan(0, PatientID="x", RescaleSlope=2, RescaleIntercept=-1024),
+    "dicom-j2k": (FOLDER / "MR_small_jp2klossless.dcm").read_bytes(),
+    "dicom-jls": (FOLDER / "MR_small_jpeg_ls_lossless.dcm").read_bytes(),
+    "dicom-rle": (FOLDER / "MR_small_RLE.dcm").read_bytes(),
+    "nifti": nifti(voxels(0)),
+    "nifti-gz": gzip.compress(nifti(voxels(0))),
+    "wav": sound(np.sin(np.arange(400))),
+    "flac": sound(np.sin(np.arange(400)), file_format="FLAC"),
+    "ogg": sound(np.sin(np.arange(400)), file_format="OGG"),
+}
 LIMITS = IngestLimits(max_unpacked_bytes=10_000_000, max_picture_pixels=100_000)
 Damage = st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 255)), min_size=1, max_size=8)
 SETTINGS = settings(max_examples=100, deadline=None)
+FEW = settings(max_examples=15, deadline=None)  # of formats that take longer
 
 
 def survives(data: bytes, options: DatasetOptions | None = None) -> None:
@@ -79,6 +102,41 @@ TABLES = {
 def test_damaged_tables_are_taken_or_rejected(kind, damage):
     data, options = TABLES[kind]
     survives(damaged(data, damage), options)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@FEW
+@given(damage=st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 255)), max_size=6))
+@example(damage=[])
+def test_damaged_samples_are_taken_left_out_or_rejected(kind, damage):
+    sound_one = SAMPLES[kind]
+    files = {f"{c}/{i}": sound_one for c in "ab" for i in range(2)}
+    survives(zip_of(files | {"a/9": damaged(sound_one, damage)}, 0))
+
+
+@FEW
+@given(damage=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=6))
+@example(damage=[])
+def test_damaged_annotations_are_taken_left_out_or_rejected(damage):
+    files = coco_upload(DOGS)
+    name = "annotations/instances_train.json"
+    survives(zip_of(files | {name: damaged(files[name], damage)}, 0))
+
+
+@FEW
+@given(damage=Damage)
+def test_damaged_hdf5_files_are_taken_or_rejected(damage):
+    file = io.BytesIO()
+    with h5py.File(file, "w") as arrays:
+        arrays.create_dataset("x", data=X, compression="gzip", chunks=(4, 4, 4))
+        arrays["y"] = Y
+    survives(damaged(file.getvalue(), damage))
+
+
+@FEW
+@given(damage=Damage)
+def test_damaged_shards_are_taken_or_rejected(damage):
+    survives(zip_of({"s.tar": damaged(tar_of(samples(0, 6)), damage)}, 0))
 
 
 @pytest.mark.parametrize("part", ["x.npy", "y.npy", "class_names.npy"])

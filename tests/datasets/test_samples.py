@@ -37,6 +37,11 @@ def test_other_shapes_are_shown_somehow(shape, size):
     assert shown(np.random.default_rng(0).random(shape, np.float32)).shape == size
 
 
+def test_of_a_volume_the_middle_slice_is_shown():
+    x = random_pictures(1, 1, 5, 9, 7)[0]
+    np.testing.assert_array_equal(shown(x), x[0, 2])
+
+
 def test_a_picture_of_the_right_form_is_decoded_unchanged():
     pixels = random_pictures(1, 9, 7, 3)[0]
     x = decode_picture(picture(pixels), (3, 9, 7), "uint8")

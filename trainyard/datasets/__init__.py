@@ -11,7 +11,13 @@ from trainyard.datasets.ingest import ingest
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import DatasetOptions, Manifest, Problem, SplitName, SplitOptions
 from trainyard.datasets.report import RejectedDataset
-from trainyard.datasets.samples import UnreadablePicture, decode_picture, sample_png
+from trainyard.datasets.samples import (
+    UnreadableFile,
+    UnreadablePicture,
+    decode_picture,
+    decode_sample,
+    sample_png,
+)
 
 __all__ = [
     "DatasetOptions",
@@ -22,8 +28,10 @@ __all__ = [
     "RejectedDataset",
     "SplitName",
     "SplitOptions",
+    "UnreadableFile",
     "UnreadablePicture",
     "decode_picture",
+    "decode_sample",
     "ingest",
     "open_dataset",
     "sample_png",

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.limits import BLOCK_BYTES, IngestLimits
 from trainyard.datasets.report import Report
 from trainyard.datasets.stream import Stream, damage_told
 from trainyard.datasets.zip_directory import NotAZip, measure_directory
@@ -85,6 +85,14 @@ class Archive:
                 raw = file
         with file:
             yield Stream(raw, member.name, member.size_bytes, self._limits, self._report)
+
+    def on_disk(self, member: Member, folder: Path) -> Path:
+        """The bytes that ``stream`` gives as a file in ``folder``, for libraries that seek."""
+        path = folder / "unpacked"
+        with self.stream(member) as stream, path.open("wb") as file:
+            while data := stream.read(BLOCK_BYTES):
+                file.write(data)
+        return path
 
     def _opened(self, member: Member) -> IO[bytes]:
         return self._zip.open(member.info)
@@ -164,6 +172,12 @@ class PlainFile(Archive):
         info.file_size = path.stat().st_size
         self.members = [Member(PurePosixPath(info.filename), info)]
         self._file = path.open("rb")
+
+    def on_disk(self, member: Member, folder: Path) -> Path:
+        """The file itself, unless it is to be gunzipped."""
+        with self._opened(member) as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        return super().on_disk(member, folder) if packed else self._path
 
     def _opened(self, member: Member) -> IO[bytes]:
         return self._path.open("rb")

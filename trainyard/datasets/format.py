@@ -7,6 +7,7 @@ A new format is one module with the four names of ``Format`` and one line in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -16,7 +17,14 @@ import numpy.typing as npt
 
 from trainyard.datasets.archive import Archive
 from trainyard.datasets.limits import IngestLimits
-from trainyard.datasets.manifest import DatasetOptions, SeriesInfo, SplitName, Task
+from trainyard.datasets.manifest import (
+    AudioInfo,
+    DatasetOptions,
+    GreyWindow,
+    SeriesInfo,
+    SplitName,
+    Task,
+)
 from trainyard.datasets.report import Report
 
 Array = npt.NDArray[Any]
@@ -25,7 +33,7 @@ Labels = npt.NDArray[np.int64]
 
 class Block(NamedTuple):
     """Samples in one go: source indices (n,), samples (n, *input_shape), and for segmentation
-    masks (n, H, W) uint8 of class indices."""
+    masks (n, H, W), or (n, D, H, W) of volumes, uint8 of class indices."""
 
     indices: npt.NDArray[np.int64]
     samples: Array
@@ -38,7 +46,7 @@ class Upload:
 
     ``archive`` is the file, opened as a zip within the limits (a .npz is one too); a file that is
     no zip is the only member, and comes to formats that take plain files alone. ``work`` is a
-    folder for temporary files that is removed afterwards.
+    folder for temporary files that is removed afterwards, and what ``closing`` holds is closed.
     """
 
     file_name: str
@@ -47,6 +55,7 @@ class Upload:
     limits: IngestLimits
     report: Report
     work: Path
+    closing: ExitStack = field(default_factory=ExitStack)
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,8 @@ class Contents:
     outputs: list[str] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     series: SeriesInfo | None = None
+    audio: AudioInfo | None = None
+    grey_window: GreyWindow | None = None
 
     @property
     def num_outputs(self) -> int:

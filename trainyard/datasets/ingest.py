@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from trainyard.datasets.archive import Archive, PlainFile
 from trainyard.datasets.canonical import MANIFEST
@@ -33,8 +34,8 @@ def ingest(
     whatever happens, nothing is left of the work but a whole ``target``.
 
     Memory stays below about 150 MB, 40 bytes a sample, 2.5 kB a file of an archive, for pictures
-    20 bytes a pixel of the largest, and for tables 150 bytes a row and 50 an output of a forecast,
-    whatever the size of the upload.
+    and volumes 20 bytes a pixel or voxel of the largest, and for tables 150 bytes a row and 50 an
+    output of a forecast, whatever the size of the upload.
 
     Raises:
         RejectedDataset: the upload cannot be used; holds every problem found.
@@ -65,10 +66,11 @@ def _scan(
     archive = _open_archive(source, file_name, limits, report)
     try:
         upload = Upload(file_name, archive, options, limits, report, scratch)
-        chosen = _recognise(upload)
-        contents = chosen.inspect(upload)
-        report.raise_if_rejected()
-        return write_canonical(contents, chosen.name, upload, folder)
+        with upload.closing:
+            chosen = _recognise(upload)
+            contents = chosen.inspect(upload)
+            report.raise_if_rejected()
+            return write_canonical(contents, chosen.name, upload, folder)
     finally:
         archive.close()
 
@@ -81,7 +83,7 @@ def _open_archive(source: Path, file_name: str, limits: IngestLimits, report: Re
         report.reject("the file is empty")
     if not start.startswith(b"PK") and not zipfile.is_zipfile(source):
         if not any(map(_takes_plain_files, FORMATS)):
-            report.reject(f"not a zip archive. {_expected()}")
+            _reject_unknown("not a zip archive", report)
         return PlainFile(source, file_name, limits, report)
     return Archive(source, limits, report)
 
@@ -92,7 +94,7 @@ def _recognise(upload: Upload) -> Format:
     found = next((candidate for candidate in asked if candidate.sniff(upload)), None)
     if found is None:
         what = "the file is of no known format" if is_plain else "nothing in the archive is known"
-        upload.report.reject(f"{what}. {_expected()}")
+        _reject_unknown(what, upload.report)
     return found
 
 
@@ -100,8 +102,12 @@ def _takes_plain_files(known: Format) -> bool:
     return getattr(known, "takes_plain_files", False) is True
 
 
-def _expected() -> str:
-    return "Expected " + ", or ".join(candidate.expects for candidate in FORMATS)
+def _reject_unknown(what: str, report: Report) -> NoReturn:
+    """Name the formats, and tell what each of them looks like."""
+    for candidate in FORMATS:
+        report.warning(f"{candidate.name}: {candidate.expects}")
+    names = ", ".join(candidate.name for candidate in FORMATS)
+    report.reject(f"{what}. Expected one of the formats {names}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which axis of a samples array is what: pictures or series, channels first or last."""
+"""Which axis of a samples array is what: pictures, volumes or series, channels first or last."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SERIES_RATIO = 8  # (N, C, L) is a series if L is at least so many times C, else
 class Layout:
     """How stored samples become canonical ones.
 
-    ``input_shape`` is (C, H, W) for pictures and (C, L) for series; ``add_channel`` and
-    ``channels_last`` say what is done for that.
+    ``input_shape`` is (C, H, W) for pictures, (C, D, H, W) for volumes and (C, L) for series;
+    ``add_channel`` and ``channels_last`` say what is done for that.
     """
 
     input_shape: tuple[int, ...]
@@ -35,7 +35,8 @@ def find_layout(shapes: dict[str, tuple[int, ...]], upload: Upload) -> Layout:
     """The layout of all splits, from their arrays' shapes by name; N is the first axis.
 
     (N, L) is a series of one channel; (N, A, B) a grey picture, or a series of A channels where
-    B is far longer; (N, A, B, C) a picture whose channels are the shorter of A and C.
+    B is far longer; (N, A, B, C) a picture whose channels are the shorter of A and C, and
+    (N, A, D, H, C) a volume in the same way.
     """
     if not shapes:
         upload.report.reject("there are no training samples")
@@ -53,7 +54,8 @@ def find_layout(shapes: dict[str, tuple[int, ...]], upload: Upload) -> Layout:
     if layout is None:
         upload.report.reject(
             f"samples of {_text(first)}: expected pictures (N, H, W), (N, H, W, C) or "
-            f"(N, C, H, W), or series (N, L) or (N, C, L), with at most {MAX_CHANNELS} channels",
+            f"(N, C, H, W), volumes (N, C, D, H, W) or (N, D, H, W, C), or series (N, L) or "
+            f"(N, C, L), with at most {MAX_CHANNELS} channels",
             first_name,
         )
     if len(layout.input_shape) == 2:
@@ -69,9 +71,9 @@ def _layout_of(row: tuple[int, ...]) -> Layout | None:
     elif len(row) == 2:
         series = row[0] <= MAX_CHANNELS and row[1] >= SERIES_RATIO * row[0]
         layout = Layout(row) if series else Layout((1, *row), add_channel=True)
-    elif len(row) == 3:
-        last = row[2] <= row[0]
-        layout = Layout((row[2], row[0], row[1]) if last else row, channels_last=last)
+    elif len(row) in (3, 4):
+        last = row[-1] <= row[0]
+        layout = Layout((row[-1], *row[:-1]) if last else row, channels_last=last)
     return layout if layout and layout.input_shape[0] <= MAX_CHANNELS else None
 
 

@@ -57,6 +57,27 @@ class SplitOptions(BaseModel):
         return self
 
 
+class GreyWindow(BaseModel):
+    """Window and level, in the units that the values have: Hounsfield units of a CT."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    center: Annotated[float, Field(allow_inf_nan=False)]  # DICOM's WindowCenter, the "level"
+    width: Annotated[float, Field(ge=1, allow_inf_nan=False)]  # DICOM's WindowWidth
+
+
+class AudioOptions(BaseModel):
+    """How sounds become samples; what is absent is taken from the files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # (channels, samples), or a logarithmic mel spectrogram (1, mel_bands, frames).
+    form: Literal["series", "spectrogram"] = "series"
+    sample_rate: Annotated[int, Field(ge=100, le=768_000)] | None = None  # Hz; else the commonest
+    seconds: Annotated[float, Field(gt=0, le=3600)] | None = None  # else the median
+    mel_bands: Annotated[int, Field(ge=1, le=512)] = 64  # of a spectrogram
+
+
 class DatasetOptions(BaseModel):
     """``options`` of an upload; what is absent is sniffed and said in the report."""
 
@@ -73,6 +94,9 @@ class DatasetOptions(BaseModel):
     predict: Literal["value", "change", "direction"] = "value"  # of the target, in a forecast
     split: SplitOptions = SplitOptions()
     picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
+    volume_size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # (D, H, W); the same
+    grey_window: GreyWindow | None = None  # of DICOM and 16-bit grey; then values are 0 to 255
+    audio: AudioOptions = AudioOptions()
 
 
 class Problem(BaseModel):
@@ -118,6 +142,16 @@ class SeriesInfo(BaseModel):
     baselines: list[str] = []  # the rows of ``<split>_baselines.npy``, such as last_value
 
 
+class AudioInfo(BaseModel):
+    """How sounds became samples, so that another sound can become one too."""
+
+    form: Literal["series", "spectrogram"]
+    sample_rate: int  # Hz
+    num_channels: int  # of the sound, before it is a spectrogram
+    num_samples: int  # by channel
+    mel_bands: int  # of a spectrogram
+
+
 class Manifest(BaseModel):
     """All that training, checking and the dashboard need to know, without reading the arrays."""
 
@@ -133,6 +167,8 @@ class Manifest(BaseModel):
     features: list[str] = []  # names of the channels, where they have such
     targets: TargetStatistics | None = None  # of the numbers that are predicted
     series: SeriesInfo | None = None
+    audio: AudioInfo | None = None
+    grey_window: GreyWindow | None = None  # that was applied; values are 0 to 255 then
     splits: dict[SplitName, SplitInfo]
     split_options: SplitOptions = SplitOptions()  # as asked for; they made ``made_splits``
     made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples
@@ -152,8 +188,8 @@ def target_form(
 ) -> tuple[tuple[int, ...], str]:
     """Shape and dtype of a row of ``<split>_y.npy``.
 
-    A class index () int64; labels (L,) uint8 of 0 and 1; class indices by pixel (H, W) uint8;
-    numbers (K,) float32.
+    A class index () int64; labels (L,) uint8 of 0 and 1; class indices by pixel (H, W), or by
+    voxel (D, H, W), uint8; numbers (K,) float32.
 
     >>> target_form("segmentation", (3, 64, 48), 2)
     ((64, 48), 'uint8')

@@ -168,3 +168,28 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return image if image.mode == mode else image.convert("RGB").convert(mode)
+
+
+def read_mask(data: bytes, limits: IngestLimits) -> npt.NDArray[Any]:
+    """The values (H, W) of a mask as they are stored, upright: grey, or indices of a palette.
+
+    Raises:
+        UnreadablePicture: as ``read_picture``, or its channels differ.
+    """
+    with _pillow_on_guard(), _opened(data, limits) as image:
+        image.load()
+        turned = image.transpose(TRANSPOSE[o]) if (o := _orientation(image)) in TRANSPOSE else image
+        values = np.asarray(turned)
+        if turned.mode in ("RGB", "RGBA") and (values[..., :3] == values[..., :1]).all():
+            return values[..., 0]  # grey that was saved as colour
+        if turned.mode not in ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N"):
+            raise UnreadablePicture(f"a mask of mode {turned.mode}; expected grey or a palette")
+    return values.astype(np.int64)
+
+
+def resized_mask(mask: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Class indices (H, W) at another size, each pixel the nearest one's class."""
+    if mask.shape == size:
+        return mask
+    image = Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST)
+    return np.asarray(image)

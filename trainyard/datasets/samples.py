@@ -9,10 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from trainyard.datasets.dicom import read_dicom
+from trainyard.datasets.grey_window import windowed
 from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.manifest import Manifest
 from trainyard.datasets.pictures import UnreadablePicture, read_picture
+from trainyard.datasets.sample_files import UnreadableFile
+from trainyard.datasets.sounds import read_sound
+from trainyard.datasets.volumes import read_volume_bytes, shaped
 
-__all__ = ["UnreadablePicture", "decode_picture", "sample_png"]
+__all__ = ["UnreadableFile", "UnreadablePicture", "decode_picture", "decode_sample", "sample_png"]
 
 
 def sample_png(x: npt.NDArray[Any]) -> bytes:
@@ -20,9 +26,11 @@ def sample_png(x: npt.NDArray[Any]) -> bytes:
 
     x: (C, H, W) uint8, or floats, which are scaled from their least to their greatest value. Of
     other than one or three channels the first one or three are shown; a series (C, L) becomes a
-    grey picture of C rows.
+    grey picture of C rows, and of a volume (C, D, H, W) the middle slice along D is shown.
     """
     pixels = x[None] if x.ndim == 2 else x
+    if x.ndim == 4:
+        pixels = x[:, x.shape[1] // 2]
     assert pixels.ndim == 3, x.shape
     shown = _as_uint8(pixels[:3] if len(pixels) >= 3 else pixels[:1])
     image = Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
@@ -62,3 +70,29 @@ def decode_picture(
         raise UnreadablePicture(f"{len(data):,} bytes are more than the limit of {most:,}")
     channels, height, width = input_shape
     return read_picture(data, limits, channels=channels, dtype=dtype, size=(height, width))
+
+
+def decode_sample(
+    data: bytes, manifest: Manifest, limits: IngestLimits | None = None
+) -> npt.NDArray[Any]:
+    """A user's file as a sample of the dataset that ``manifest`` describes, exactly as at ingest.
+
+    A DICOM file, a volume (gzipped or not) or a sound, where the dataset was made of such; else a
+    picture.
+
+    Raises:
+        UnreadableFile, UnreadablePicture: no such file, or past the limits.
+    """
+    limits = limits or IngestLimits()
+    shape, window = manifest.input_shape, manifest.grey_window
+    if len(data) > limits.max_picture_bytes:
+        most = limits.max_picture_bytes
+        raise UnreadableFile(f"{len(data):,} bytes are more than the limit of {most:,}")
+    if manifest.format == "dicom":
+        size = (shape[1], shape[2])
+        return read_dicom(data, limits, channels=shape[0], size=size, window=window)
+    if manifest.format == "nifti":
+        return shaped(read_volume_bytes(data, limits), shape)
+    if manifest.audio is not None:
+        return read_sound(data, manifest.audio, limits)
+    return windowed(decode_picture(data, shape, manifest.dtype, limits), window)

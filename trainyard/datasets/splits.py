@@ -41,7 +41,8 @@ def way_of(contents: Contents, upload: Upload) -> Way:
         return options.split.by
     if contents.series is not None:
         return "time"
-    if options.group is not None:
+    train = next((p for p in contents.parts if p.split == "train"), None)
+    if options.group is not None or (train is not None and train.groups is not None):
         return "group"
     return "stratified" if contents.task == "classification" else "random"
 

@@ -65,6 +65,8 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         features=contents.features,
         targets=_target_statistics(splits) if contents.outputs else None,
         series=contents.series,
+        audio=contents.audio,
+        grey_window=contents.grey_window,
         splits={
             s.name: SplitInfo(num_samples=s.num_rows, class_counts=s.class_counts()) for s in splits
         },

@@ -7,6 +7,30 @@ here; those of plugins come after them, so that they never change what is read a
 from __future__ import annotations
 
 from trainyard.datasets.format import Format
-from trainyard.datasets.formats import csv_tables, folders, idx, npz, parquet_tables
+from trainyard.datasets.formats import (
+    audio,
+    coco,
+    csv_tables,
+    dicom,
+    folders,
+    hdf5,
+    idx,
+    nifti,
+    npz,
+    parquet_tables,
+    webdataset,
+)
 
-FORMATS: list[Format] = [npz, idx, folders, parquet_tables, csv_tables]
+FORMATS: list[Format] = [
+    npz,
+    idx,
+    hdf5,
+    dicom,
+    nifti,
+    audio,
+    coco,
+    webdataset,
+    folders,
+    parquet_tables,
+    csv_tables,
+]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.arrays import Pairs, StoredArray, contents_of, read_small
+from trainyard.datasets.array_names import CLASS_NAMES, pairs_of, role_of
+from trainyard.datasets.arrays import StoredArray, contents_of, read_small
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.labels import as_text
 from trainyard.datasets.limits import BLOCK_BYTES
@@ -35,15 +35,6 @@ expects = (
 
 MAX_HEADER_BYTES = 10_000
 MAX_NAMES_BYTES = 10_000_000
-SPLIT_WORDS: dict[str, SplitName] = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test",
-}  # fmt: skip
-ROLE_WORDS = {
-    "x": "x", "image": "x", "images": "x", "data": "x", "features": "x", "samples": "x",
-    "y": "y", "label": "y", "labels": "y", "target": "y", "targets": "y",
-}  # fmt: skip
-CLASS_NAMES = {"class_names", "classes", "label_names", "labels_names"}
 
 
 def sniff(upload: Upload) -> bool:
@@ -64,7 +55,7 @@ def inspect(upload: Upload) -> Contents:
         if member.path.suffix != ".npy":
             upload.report.warning("ignored: no .npy array", member.name)
             continue
-        array, role = _stored(member, upload), _role_of(key)
+        array, role = _stored(member, upload), role_of(key)
         if key.lower() in CLASS_NAMES:
             names = array
         elif role is None:
@@ -73,35 +64,8 @@ def inspect(upload: Upload) -> Contents:
             upload.report.error(f"means the same as {roles[role].name}", key)
         else:
             roles[role] = array
-    pairs = _pairs(roles, upload)
+    pairs = pairs_of(roles, expects, upload)
     return contents_of(pairs, _class_names(names, upload) if names else None, upload)
-
-
-def _role_of(key: str) -> tuple[SplitName, str] | None:
-    """("val", "y") for "val_labels", "y_val", …; without a split's name, train."""
-    words = [w for w in re.split(r"[^a-z0-9]+", key.lower()) if w]
-    splits = [SPLIT_WORDS[w] for w in words if w in SPLIT_WORDS]
-    roles = [ROLE_WORDS[w] for w in words if w in ROLE_WORDS]
-    if len(roles) != 1 or len(splits) > 1 or len(words) != len(splits) + 1:
-        return None
-    return (splits[0] if splits else "train"), roles[0]
-
-
-def _pairs(roles: dict[tuple[SplitName, str], StoredArray], upload: Upload) -> Pairs:
-    pairs: Pairs = {}
-    for split in ("train", "val", "test"):
-        x, y = roles.get((split, "x")), roles.get((split, "y"))
-        if x and y:
-            pairs[split] = (x, y)
-        elif x or y:
-            lone = x or y
-            assert lone
-            missing = "labels" if x else "samples"
-            upload.report.error(f"the {missing} of this split are missing", lone.name)
-    upload.report.raise_if_rejected()
-    if "train" not in pairs:
-        upload.report.reject(f"no training samples found. Expected {expects}")
-    return pairs
 
 
 def _class_names(array: StoredArray, upload: Upload) -> list[str]:

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from trainyard.datasets.format import Array, Block, Contents, Part, Upload
-from trainyard.datasets.formats.folders import common_form
 from trainyard.datasets.labels import check_class_names
 from trainyard.datasets.limits import BLOCK_BYTES
+from trainyard.datasets.picture_form import common_form
 from trainyard.datasets.pictures import (
     PictureFacts,
     UnreadablePicture,

@@ -1,0 +1,178 @@
+"""COCO segmentation: pictures, and JSON files of the polygons and masks in them.
+
+Instances are united to one mask of classes a picture, over a background; splits are told by the
+names of the annotation files or their folders.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from trainyard.datasets.archive import Member
+from trainyard.datasets.coco_files import (
+    Annotated,
+    Pictures,
+    annotation_files,
+    read_annotations,
+    split_of,
+)
+from trainyard.datasets.coco_masks import Region, class_mask
+from trainyard.datasets.format import Contents, Part, Upload
+from trainyard.datasets.labels import check_class_names
+from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.mask_values import BACKGROUND, MAX_CLASSES
+from trainyard.datasets.picture_form import common_form, facts_of
+from trainyard.datasets.pictures import PictureFacts, read_picture, resized_mask
+from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
+
+name = "coco"
+expects = "a zip of pictures and COCO annotations (instances_train.json, …) with segmentations"
+
+Document = dict[str, list[dict[str, Any]]]
+
+
+def sniff(upload: Upload) -> bool:
+    """Whether there are COCO's annotations, and files beside them."""
+    return bool(annotation_files(upload)) and bool(without_rubbish(upload.archive.members))
+
+
+def inspect(upload: Upload) -> Contents:
+    """Reads annotations and pictures' headers, and settles on one size."""
+    documents = _documents(upload)
+    numbers, names = _classes(documents, upload)
+    pictures = Pictures(without_rubbish(upload.archive.members))
+    samples, facts = [], []
+    for member, document in documents.items():
+        for sample in _annotated(member, document, numbers, pictures, upload):
+            found = facts_of(upload, sample.member)
+            if isinstance(found, PictureFacts) and found.size == sample.size:
+                samples.append(sample)
+                facts.append(found)
+                continue
+            if isinstance(found, PictureFacts):
+                sizes = (" × ".join(map(str, s)) for s in (found.size, sample.size))
+                found = "a picture of {}, but annotations for {} (H × W)".format(*sizes)
+            upload.report.warning(f"left out: {found}", sample.member.name)
+    if not samples:
+        upload.report.reject("no annotated picture can be read")
+    size, channels, dtype = common_form(facts, upload)
+    load = partial(_load, upload, channels, dtype, size)
+    parts = []
+    for split in ("train", "val", "test"):
+        chosen = [s for s in samples if s.split == split]
+        if chosen:
+            labels = np.zeros((len(chosen), 0), np.uint8)
+            read = partial(load_members, upload, chosen, load, _name)
+            parts.append(Part(split, labels, read, partial(_name_of, chosen)))
+    return Contents((channels, *size), dtype, names, parts, task="segmentation")
+
+
+def _documents(upload: Upload) -> dict[Member, Document]:
+    """One file of annotations a split; of several the one that is called instances."""
+    by_split: dict[SplitName, Member] = {}
+    documents: dict[Member, Document] = {}
+    for member in annotation_files(upload):
+        document, split = read_annotations(upload, member), split_of(member.path)
+        if document is None:
+            continue
+        other = by_split.get(split)
+        if other is not None and ("instances" in other.name) == ("instances" in member.name):
+            upload.report.error(f"a second file for the split {split}, beside {other.name}",
+                                member.name)  # fmt: skip
+        elif other is None or "instances" in member.name:
+            by_split[split], documents[member] = member, document
+            documents.pop(other) if other else None
+    upload.report.raise_if_rejected()
+    if not documents:
+        upload.report.reject("the annotations hold no segmentations: boxes alone are not known")
+    return documents
+
+
+def _classes(documents: dict[Member, Document], upload: Upload) -> tuple[dict[int, int], list[str]]:
+    """Class by category's id, and the names; a category called background is the background."""
+    categories: dict[int, str] = {}
+    for member, document in documents.items():
+        for entry in document["categories"]:
+            key, text = entry.get("id"), entry.get("name")
+            if type(key) is not int or not isinstance(text, str):
+                upload.report.error(f"a category without id or name: {entry!r:.100}", member.name)
+            elif categories.setdefault(key, text) != text:
+                upload.report.error(f"category {key} is {text!r} here, and elsewhere "
+                                    f"{categories[key]!r}", member.name)  # fmt: skip
+    if len(categories) >= MAX_CLASSES:
+        upload.report.reject(f"{len(categories):,} categories; at most {MAX_CLASSES - 1} are known")
+    ordered = [key for key in sorted(categories) if categories[key].lower() != BACKGROUND]
+    names = [BACKGROUND, *(categories[key] for key in ordered)]
+    check_class_names(names, upload)
+    upload.report.raise_if_rejected()
+    numbers = dict.fromkeys(categories, 0)
+    return numbers | {key: place for place, key in enumerate(ordered, 1)}, names
+
+
+def _annotated(
+    member: Member, document: Document, numbers: dict[int, int], pictures: Pictures, upload: Upload
+) -> list[Annotated]:
+    split, report = split_of(member.path), upload.report
+    samples: dict[Any, Annotated] = {}
+    for entry in document["images"]:
+        key, file_name = entry.get("id"), entry.get("file_name")
+        size = (entry.get("height"), entry.get("width"))
+        if type(key) not in (int, str) or not isinstance(file_name, str) or key in samples:
+            report.error(f"an image without id or file_name: {entry!r:.100}", member.name)
+            continue
+        found = pictures.find(file_name, member, split)
+        if found is None:
+            report.warning("left out: not in the archive, or there twice", file_name)
+        else:
+            samples[key] = Annotated(split, found, size)
+    num_crowds = num_boxes = num_lost = 0
+    for entry in document["annotations"]:
+        number, key = numbers.get(_hashable(entry.get("category_id"))), entry.get("image_id")
+        if number is None:
+            report.error(f"an annotation of no known category: {entry!r:.100}", member.name)
+        elif not entry.get("segmentation"):
+            num_boxes += 1
+        elif (sample := samples.get(_hashable(key))) is None:
+            num_lost += 1
+        else:
+            is_crowd, area = bool(entry.get("iscrowd")), entry.get("area")
+            area = float(area) if isinstance(area, int | float) else 0.0
+            sample.regions.append(Region(number, entry["segmentation"], area, is_crowd))
+            num_crowds += is_crowd
+    report.raise_if_rejected()
+    for count, note in (
+        (num_crowds, "crowds were drawn beneath the other annotations"),
+        (num_boxes, "annotations without a segmentation were ignored"),
+        (num_lost, "annotations of pictures that are not there were ignored"),
+    ):
+        if count:
+            report.warning(f"{count:,} {note}", member.name)
+    return list(samples.values())
+
+
+def _hashable(key: Any) -> Any:
+    return key if isinstance(key, int | str) else None
+
+
+def _load(
+    upload: Upload, channels: int, dtype: str, size: tuple[int, int], sample: Annotated
+) -> Loaded:
+    data = upload.archive.read(sample.member, upload.limits.max_picture_bytes)
+    picture = read_picture(data, upload.limits, channels=channels, dtype=dtype, size=size)
+    try:
+        mask = class_mask(sample.regions, *sample.size)
+    except UnreadableFile as e:
+        raise UnreadableFile(f"its annotations: {e.detail}") from e
+    return picture, resized_mask(mask, size)
+
+
+def _name(sample: Annotated) -> str:
+    return sample.member.name
+
+
+def _name_of(samples: list[Annotated], index: int) -> str:
+    return samples[index].member.name
