@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from bench import checkpoints, engine, estimates, service
+from bench import checkpoints, engine, estimates, service, streaming
 
 if __name__ == "__main__":
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
@@ -15,3 +15,4 @@ if __name__ == "__main__":
     checkpoints.main()
     service.main()
     estimates.main()
+    streaming.main()
