@@ -244,12 +244,12 @@ def test_a_damaged_parquet_file_is_refused(refuse):
     assert "the Parquet file is damaged" in refuse(data[:-20], KIND)
 
 
-def test_a_parquet_file_of_a_billion_equal_cells_is_refused(refuse, tmp_path: Path):
+def test_a_parquet_file_of_millions_of_equal_cells_is_refused(refuse, tmp_path: Path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.table({"a": pa.array(np.zeros(4_000_000)), "y": pa.array(np.zeros(4_000_000))})
     with pq.ParquetWriter(tmp_path / "bomb", table.schema) as writer:
-        for _ in range(10):
+        for _ in range(3):
             writer.write_table(table)
     assert "a bomb?" in refuse(tmp_path / "bomb", DatasetOptions(target="y"))

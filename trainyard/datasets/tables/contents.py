@@ -17,10 +17,11 @@ def table_contents(sources: list[Source], upload: Upload) -> Contents:
     Raises:
         RejectedDataset: through the report, with every mistake in files and options.
     """
-    columns = survey(sources, check_columns(sources, upload))
+    names = check_columns(sources, upload)
+    roles = roles_of(names, len(sources), upload)
+    columns = survey(sources, names)
     if not next(iter(columns.values())).num_rows:
         upload.report.reject("the table has no rows")
-    roles = roles_of(columns, len(sources), upload)
     make = series_contents if is_series(upload.options) else tabular_contents
     return make(sources, columns, roles, upload)
 

@@ -29,7 +29,7 @@ from trainyard.datasets.tables.channels import Ints
 from trainyard.datasets.tables.given_splits import split_of_rows
 from trainyard.datasets.tables.parquet import class_names_of
 from trainyard.datasets.tables.roles import roles_of
-from trainyard.datasets.tables.source import Source
+from trainyard.datasets.tables.source import Source, check_columns
 from trainyard.datasets.tables.stored import Stored, Wanted
 from trainyard.datasets.tables.survey import Column, survey
 from trainyard.datasets.tables.targets import Targets, targets_of, task_of
@@ -74,10 +74,10 @@ def picture_contents(sources: list[Source], schema: Any, column: str, upload: Up
 
     Rows without a target are left out, as are pictures that cannot be read; both are said.
     """
-    names = [name for name in sources[0].columns if name != column]
-    columns = survey(sources, names) if names else {}
-    upload = _with_target(columns, column, upload)
-    roles = roles_of(columns, len(sources), upload)
+    names = [name for name in check_columns(sources, upload) if name != column]
+    upload = _with_target(names, column, upload)
+    roles = roles_of(names, len(sources), upload)
+    columns = survey(sources, names)
     task = task_of(roles.targets, columns, upload)
     texts = [roles.group if roles.group in columns else None, roles.split]
     texts += [n for n in roles.targets if task == "classification" and not _is_number(columns[n])]
@@ -107,13 +107,13 @@ def picture_contents(sources: list[Source], schema: Any, column: str, upload: Up
     )
 
 
-def _with_target(columns: dict[str, Column], pictures: str, upload: Upload) -> Upload:
+def _with_target(columns: list[str], pictures: str, upload: Upload) -> Upload:
     """The upload with a target among its options, where the columns leave no doubt of it."""
     if upload.options.target is not None:
         return upload
     found = [name for name in TARGET_NAMES if name in columns]
     if not found and len(columns) == 1:
-        found = list(columns)
+        found = columns
     if not found:
         return upload  # which ``roles_of`` rejects, with the columns' names
     upload.report.warning(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import DatasetOptions
 from trainyard.datasets.tables.members import matches
-from trainyard.datasets.tables.survey import Column
 from trainyard.spec.suggest import did_you_mean
 
 MAX_LISTED = 40  # columns in a message
@@ -29,8 +28,8 @@ class Roles:
     split: str | None
 
 
-def roles_of(columns: dict[str, Column], num_files: int, upload: Upload) -> Roles:
-    """The roles, checked against the columns that there are."""
+def roles_of(columns: list[str], num_files: int, upload: Upload) -> Roles:
+    """The roles, checked against the columns that there are; their cells are not looked at."""
     options, report = upload.options, upload.report
     known = {*columns, FILE_GROUP} if num_files > 1 else set(columns)
     asked = _asked(options)
@@ -88,8 +87,7 @@ def _check_once(asked: dict[str, list[str]], options: DatasetOptions, error: obj
             error(f'the column "{name}" is both options.{role} and options.ignore')
 
 
-def _listed(columns: dict[str, Column]) -> str:
-    names = list(columns)
+def _listed(names: list[str]) -> str:
     few = ", ".join(f'"{name}"' for name in names[:MAX_LISTED])
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     return f"the columns are {few}{more}"
