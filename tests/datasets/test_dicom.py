@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pydicom
 import pydicom.data
 import pytest
-from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
 from trainyard.datasets import (
@@ -22,7 +20,6 @@ from trainyard.datasets import (
     decode_sample,
     open_dataset,
 )
-from trainyard.datasets.codestream import claimed_size
 from trainyard.datasets.dicom import read_dicom
 from trainyard.datasets.manifest import GreyWindow
 
@@ -170,62 +167,6 @@ def test_several_frames_and_sizes_are_said(take: Ingest, tmp_path):
     assert (x[7] == 9).all()
 
 
-def jpeg(size: int) -> bytes:
-    return encapsulate([picture(random_pictures(1, size, size)[0], "JPEG")])
-
-
-def compressed(syntax: str, pixels: bytes) -> bytes:
-    dataset = opened(dicom(np.zeros((8, 8), np.uint16), BitsAllocated=8, BitsStored=8, HighBit=7))
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.PixelData = pixels
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    buffer = io.BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-BAD: dict[str, tuple[Callable[[], bytes], str]] = {
-    "text": (lambda: b"hello", "no DICOM file"),
-    "cut": (lambda: scan(1)[:-20], "cannot be decoded"),
-    "huge": (
-        lambda: scan(1, Rows=65535, Columns=65535, NumberOfFrames=9999),
-        "65535 × 65535 pixels are more than the limit",
-    ),
-    "lying": (lambda: scan(1, Rows=600), "cannot be decoded"),
-    "empty": (lambda: scan(1, Rows=0), "claims 0 × 5"),
-    "deflated": (lambda: (FOLDER / "image_dfl.dcm").read_bytes(), "Deflated"),
-    "lossless": (
-        lambda: (FOLDER / "SC_rgb_jpeg_gdcm.dcm").read_bytes(),
-        "transfer syntax is not read: JPEG Lossless",
-    ),
-    "report": (lambda: (FOLDER / "reportsi.dcm").read_bytes(), "holds no picture"),
-    "palette": (lambda: (FOLDER / "examples_palette.dcm").read_bytes(), "PALETTE COLOR"),
-    "bomb": (
-        lambda: compressed(pydicom.uid.JPEGBaseline8Bit, jpeg(400)),
-        "its pixels claim 400 × 400 × 1, but its header 8 × 8 × 1",
-    ),
-    "jp2": (
-        lambda: compressed(pydicom.uid.JPEG2000, encapsulate([b"\0\0\0\x0cjP  " + bytes(40)])),
-        "do not start as its transfer syntax says",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", BAD)
-def test_bad_files_are_left_out_by_name(take: Ingest, kind):
-    make, reason = BAD[kind]
-    manifest = take(zip_of(scans() | {f"a/{kind}.dcm": make()}), AS_GIVEN)
-    assert manifest.splits["train"].num_samples == 12
-    assert f"a/{kind}.dcm left out: " in messages(manifest)
-    assert reason in messages(manifest)
-
-
-def test_the_example_of_a_compressed_file_is_read():
-    data = compressed(pydicom.uid.JPEGBaseline8Bit, jpeg(8))
-    assert read_dicom(data, LIMITS, channels=1).shape == (1, 8, 8)
-
-
 def test_grey_and_colours_are_not_mixed(refuse):
     colours = (FOLDER / "SC_rgb_small_odd.dcm").read_bytes()
     assert "12 grey files and 1 in colours" in refuse(zip_of(scans() | {"a/c.dcm": colours}))
@@ -245,15 +186,6 @@ def test_deep_pictures_take_a_window_too(take: Ingest, refuse, tmp_path):
     np.testing.assert_allclose(x[:, 0], expected, atol=1e-3)
     flat = {f"{c}/{i}.png": picture(random_pictures(1, 4, 4)[0]) for c in "ab" for i in range(3)}
     assert "all are 16-bit grey" in refuse(zip_of(flat), options, name="flat")
-
-
-def test_sizes_of_codestreams_are_those_of_the_files():
-    for name, size in (("693_J2KI", (512, 512, 1)), ("SC_rgb_jpeg_dcmtk", (100, 100, 3)),
-                       ("JPEGLSNearLossless_16", (50, 10, 1))):  # fmt: skip
-        data = opened((FOLDER / f"{name}.dcm").read_bytes()).PixelData
-        frame = next(pydicom.encaps.generate_frames(data, number_of_frames=1))
-        assert claimed_size(frame) == size
-        assert claimed_size(frame[:8]) is None
 
 
 def test_a_file_of_the_wrong_channels_is_no_sample():
