@@ -13,10 +13,13 @@ import time
 from collections import OrderedDict
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.models.told import told
 from trainyard.jsonable import number
+
+if TYPE_CHECKING:
+    from trainyard.datasets import Manifest
 
 MAX_MODELS = 2
 BATCH = 64
@@ -87,19 +90,25 @@ def _predict(
 ) -> list[Any]:
     """One of ``told.py``'s answers a sample.
 
-    ``request``: ``model`` (path of the ONNX file, whose name changes with its content), ``kind``
-    (the dataset's task), ``input_shape``, ``dtype``, ``names``, ``top``, and ``pictures`` (paths
-    and names) or ``arrays``.
+    ``request``: ``model`` (path of the ONNX file, whose name changes with its content), the
+    dataset's ``manifest``, ``top``, and ``files`` (paths and names) or ``arrays``.
     """
     import numpy as np
 
-    samples = _pictures(request, max_picture_pixels) if "pictures" in request else _arrays(request)
+    from trainyard.datasets import Manifest
+
+    manifest = Manifest.model_validate(request["manifest"])
+    if "files" in request:
+        samples = _samples(request["files"], manifest, max_picture_pixels)
+    else:
+        samples = _arrays(request["arrays"], manifest.input_shape)
     model = _model(request["model"], models)
     rows = []
     for begin in range(0, len(samples), BATCH):
         inputs = np.ascontiguousarray(samples[begin : begin + BATCH], dtype=np.float32)
         rows += list(model.run(None, {"input": inputs})[0])
-    return [told(row, request["kind"], request["names"], request["top"]) for row in rows]
+    names = manifest.outputs or manifest.class_names
+    return [told(row, manifest.task, names, request["top"]) for row in rows]
 
 
 def _model(path: str, models: OrderedDict[str, Any]) -> Any:
@@ -116,32 +125,30 @@ def _model(path: str, models: OrderedDict[str, Any]) -> Any:
     return models[path]
 
 
-def _pictures(request: dict[str, Any], max_picture_pixels: int) -> Any:
+def _samples(files: list[dict[str, str]], manifest: Manifest, max_picture_pixels: int) -> Any:
+    """Users' files as the samples that ingest would have made of them."""
     import numpy as np
 
-    from trainyard.datasets import IngestLimits, UnreadablePicture, decode_picture
+    from trainyard.datasets import IngestLimits, UnreadableFile, UnreadablePicture, decode_sample
 
     limits = IngestLimits(max_picture_pixels=max_picture_pixels)
     found, mistakes = [], []
-    for picture in request["pictures"]:
+    for file in files:
         try:
-            data = Path(picture["path"]).read_bytes()
-            shape = tuple(request["input_shape"])
-            found.append(decode_picture(data, shape, request["dtype"], limits))
-        except UnreadablePicture as error:
-            mistakes.append({"path": "/file", "message": f"{picture['name']}: {error}"})
+            found.append(decode_sample(Path(file["path"]).read_bytes(), manifest, limits))
+        except (UnreadableFile, UnreadablePicture) as error:
+            mistakes.append({"path": "/file", "message": f"{file['name']}: {error}"})
     if mistakes:
         raise _Mistakes(mistakes)
     return np.stack(found)
 
 
-def _arrays(request: dict[str, Any]) -> Any:
+def _arrays(arrays: Any, shape: tuple[int, ...]) -> Any:
     import numpy as np
 
-    shape = tuple(request["input_shape"])
     expected = f"numbers of shape {list(shape)} or [N, {', '.join(map(str, shape))}]"
     try:
-        samples = np.asarray(request["arrays"], dtype=np.float32)
+        samples = np.asarray(arrays, dtype=np.float32)
     except (ValueError, TypeError, OverflowError) as error:
         mistake = {"path": "", "message": "not an array of numbers", "expected": expected}
         raise _Mistakes([mistake]) from error

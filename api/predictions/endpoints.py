@@ -11,7 +11,7 @@ from api import strict_json
 from api.auth import Caller
 from api.context import Ctx
 from api.multipart import read_form
-from api.predictions.predict import predict_arrays, predict_pictures
+from api.predictions.predict import predict_arrays, predict_files
 from api.predictions.schemas import PredictionArrays, Predictions
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/predictions", tags=["model"])
@@ -43,12 +43,13 @@ async def create_predictions(
     job_id: str,
     top: Annotated[int, Query(ge=1, le=1000, description="How many classes a sample")] = 5,
 ) -> Predictions:
-    """Classes of pictures (multipart `file`, one or more) or of raw samples (JSON arrays)."""
+    """What the best model says of files (multipart `file`, one or more: pictures, or what else the
+    dataset was made of) or of raw samples (JSON arrays)."""
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         most = context.settings.max_upload_bytes
         async with read_form(
             request, context.upload_folder, max_bytes=min(most, _MAX_BYTES), max_files=_MAX_FILES
         ) as form:
-            return await run_in_threadpool(predict_pictures, context, caller, job_id, top, form)
+            return await run_in_threadpool(predict_files, context, caller, job_id, top, form)
     body = strict_json.parse(await request.body())
     return await run_in_threadpool(predict_arrays, context, caller, job_id, top, body)

@@ -13,12 +13,12 @@ from trainyard.store import datasets, jobs
 from trainyard.store.keys import Identity
 
 
-def predict_pictures(
+def predict_files(
     context: Context, caller: Identity, job_id: str, top: int, form: Form
 ) -> Predictions:
     """One prediction a file."""
-    pictures = [{"path": str(file.path), "name": file.name} for file in form.files]
-    return _predict(context, caller, job_id, top, {"pictures": pictures})
+    files = [{"path": str(file.path), "name": file.name} for file in form.files]
+    return _predict(context, caller, job_id, top, {"files": files})
 
 
 def predict_arrays(
@@ -43,14 +43,10 @@ def _predict(
         job = jobs.get_job(session, caller.owner_id, job_id)
         manifest = datasets.dataset_of(session, job).manifest
     assert manifest is not None, "a job is made for a ready dataset only"
-    manifest = {"outputs": [], **manifest}  # of an upload before there were numbers to predict
     request: dict[str, Any] = {
         "task": "predict",
-        "kind": manifest["task"],
-        "names": manifest["outputs"] or manifest["class_names"],
         "model": str(model_file(context, job, "onnx", "best").path),
-        "input_shape": manifest["input_shape"],
-        "dtype": manifest["dtype"],
+        "manifest": manifest | {"problems": []},
         "top": top,
         **samples,
     }
