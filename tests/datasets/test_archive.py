@@ -108,7 +108,7 @@ def test_archives_inside_are_not_opened(refuse):
     ("data", "message"),
     [
         (b"", "the file is empty"),
-        (b"a,b\n1,2\n", "not a zip archive. Expected a .npz"),
+        (b"a,b\n1,2\n", "not an archive (zip, or tar, packed or not). Expected a .npz"),
         (b"PK\x03\x04" + bytes(100), "no end record"),
         (zip_of(GOOD)[:-30], "no end record"),
         (zip_of({}), "nothing in the archive is known"),

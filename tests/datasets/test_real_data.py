@@ -58,7 +58,7 @@ def test_awkward_pictures_are_read_or_left_out_by_name(
     assert {name.split("/")[0] for name in left_out if name} <= {"corrupt", "sixteen_bit_float"}
 
 
-@pytest.mark.parametrize("name", ["nuclei/nuclei_160.zip", "sp500_daily/individual_stocks_5yr.zip"])
+@pytest.mark.parametrize("name", ["sp500_daily/individual_stocks_5yr.zip"])
 def test_tasks_not_yet_known_are_rejected_with_a_reason(refuse, real_data: Path, name):
     assert "error" in refuse(real_data / name)
 

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.archive import Archive
+from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.limits import IngestLimits
-from trainyard.datasets.manifest import DatasetOptions, SeriesInfo, SplitName, Task
+from trainyard.datasets.manifest import DatasetOptions, PictureForm, SeriesInfo, SplitName, Task
 from trainyard.datasets.report import Report
 
 Array = npt.NDArray[Any]
@@ -36,9 +37,9 @@ class Block(NamedTuple):
 class Upload:
     """One uploaded file under inspection.
 
-    ``archive`` is the file, opened as a zip within the limits (a .npz is one too); a file that is
-    no zip is the only member, and comes to formats that take plain files alone. ``work`` is a
-    folder for temporary files that is removed afterwards.
+    ``archive`` is the file, opened within the limits as a zip (a .npz is one too) or a tar; a file
+    that is neither is the only member, and comes to formats that take plain files alone. ``work``
+    is a folder for temporary files that is removed afterwards, and ``decoder`` decodes pictures.
     """
 
     file_name: str
@@ -47,6 +48,7 @@ class Upload:
     limits: IngestLimits
     report: Report
     work: Path
+    decoder: PictureDecoder
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Contents:
     outputs: list[str] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     series: SeriesInfo | None = None
+    pictures: PictureForm | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -101,7 +104,7 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    zip too.
+    archive too.
     """
 
     name: str

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 Task = Literal["classification", "multi-label", "regression", "segmentation", "forecasting"]
 SplitName = Literal["train", "val", "test"]
+Resize = Literal["stretch", "fit", "crop", "pad"]
 
 
 class SplitOptions(BaseModel):
@@ -51,6 +52,7 @@ class DatasetOptions(BaseModel):
     predict: Literal["value", "change", "direction"] = "value"  # of the target, in a forecast
     split: SplitOptions = SplitOptions()
     picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
+    resize: Resize = "stretch"  # of pictures of other sizes: see trainyard.datasets.resize
 
 
 class Problem(BaseModel):
@@ -96,6 +98,17 @@ class SeriesInfo(BaseModel):
     baselines: list[str] = []  # the rows of ``<split>_baselines.npy``, such as last_value
 
 
+class PictureForm(BaseModel):
+    """How pictures became samples, so that the pictures of predictions become the same.
+
+    ``bits``: 8 is 0 to 255 as uint8; 16 is 0 to 65535 as float32, to which pictures of 8 bits are
+    scaled; 32 is values as they are, as float32.
+    """
+
+    bits: Literal[8, 16, 32]
+    resize: Resize = "stretch"
+
+
 class Manifest(BaseModel):
     """All that training, checking and the dashboard need to know, without reading the arrays."""
 
@@ -111,6 +124,7 @@ class Manifest(BaseModel):
     features: list[str] = []  # names of the channels, where they have such
     targets: TargetStatistics | None = None  # of the numbers that are predicted
     series: SeriesInfo | None = None
+    pictures: PictureForm | None = None  # of a dataset that was made of picture files
     splits: dict[SplitName, SplitInfo]
     split_options: SplitOptions = SplitOptions()  # as asked for; they made ``made_splits``
     made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples

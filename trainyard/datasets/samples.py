@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.manifest import PictureForm
 from trainyard.datasets.pictures import UnreadablePicture, read_picture
 
 __all__ = ["UnreadablePicture", "decode_picture", "sample_png"]
@@ -45,20 +46,26 @@ def decode_picture(
     input_shape: tuple[int, ...],
     dtype: str,
     limits: IngestLimits | None = None,
+    form: PictureForm | None = None,
 ) -> npt.NDArray[Any]:
     """A user's picture as a sample (C, H, W) of the dataset's shape and dtype, raw values.
 
-    Decoded, turned and resized exactly as at ingest; colour becomes grey and grey RGB, as
-    ``input_shape`` asks.
+    Decoded, turned, scaled and resized exactly as at ingest, given its manifest's ``pictures`` as
+    ``form``; colour becomes grey and grey RGB, as ``input_shape`` asks. Without a form, of a
+    dataset of arrays, values stay as they are, and 16 bits become 8 where it holds bytes.
 
     Raises:
         UnreadablePicture: no picture, past the limits, or the model takes no pictures.
     """
     limits = limits or IngestLimits()
-    if len(input_shape) != 3 or input_shape[0] not in (1, 3):
+    if len(input_shape) != 3:
         raise UnreadablePicture(f"inputs of shape {list(input_shape)} are no pictures")
     if len(data) > limits.max_picture_bytes:
         most = limits.max_picture_bytes
         raise UnreadablePicture(f"{len(data):,} bytes are more than the limit of {most:,}")
+    form = form or PictureForm(bits=8 if dtype == "uint8" else 32)
     channels, height, width = input_shape
-    return read_picture(data, limits, channels=channels, dtype=dtype, size=(height, width))
+    pixels = read_picture(
+        data, limits, channels=channels, bits=form.bits, size=(height, width), resize=form.resize
+    )
+    return pixels.astype(dtype, copy=False)

@@ -58,6 +58,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         features=contents.features,
         targets=_target_statistics(splits) if contents.outputs else None,
         series=contents.series,
+        pictures=contents.pictures,
         splits={
             s.name: SplitInfo(num_samples=s.num_rows, class_counts=s.class_counts()) for s in splits
         },

@@ -24,21 +24,18 @@ from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.labels import as_text
 from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.manifest import SplitName
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.picture_files import SPLIT_FOLDERS
+from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.stream import Stream
 
 name = "npz"
 expects = (
-    "a .npz with x_train, y_train, x_test, y_test (and x_val, y_val), or train_images, "
-    "train_labels, val_images, …, or x and y"
+    "a .npz, or an archive of .npy files, with x_train, y_train, x_test, y_test (and x_val, "
+    "y_val), or train_images, train_labels, val_images, …, or x and y"
 )
 
 MAX_HEADER_BYTES = 10_000
 MAX_NAMES_BYTES = 10_000_000
-SPLIT_WORDS: dict[str, SplitName] = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test",
-}  # fmt: skip
 ROLE_WORDS = {
     "x": "x", "image": "x", "images": "x", "data": "x", "features": "x", "samples": "x",
     "y": "y", "label": "y", "labels": "y", "target": "y", "targets": "y",
@@ -48,7 +45,7 @@ CLASS_NAMES = {"class_names", "classes", "label_names", "labels_names"}
 
 def sniff(upload: Upload) -> bool:
     """A zip with ``.npy`` members that start as NumPy's do."""
-    members = [m for m in upload.archive.members if m.path.suffix == ".npy"]
+    members = [m for m in data_members(upload) if m.path.suffix == ".npy"]
     for member in members[:1]:
         with upload.archive.stream(member) as stream:
             return stream.read(6) == npy.MAGIC_PREFIX
@@ -59,8 +56,11 @@ def inspect(upload: Upload) -> Contents:
     """Pairs the arrays by their names."""
     roles: dict[tuple[SplitName, str], StoredArray] = {}
     names: StoredArray | None = None
-    for member in without_rubbish(upload.archive.members, upload.report):
-        key = member.name.removesuffix(".npy")
+    members = data_members(upload, tell=True)
+    in_one_folder = len({m.path.parent for m in members}) == 1
+    for member in members:
+        path = member.path.name if in_one_folder else member.name
+        key = path.removesuffix(".npy")
         if member.path.suffix != ".npy":
             upload.report.warning("ignored: no .npy array", member.name)
             continue
@@ -80,7 +80,7 @@ def inspect(upload: Upload) -> Contents:
 def _role_of(key: str) -> tuple[SplitName, str] | None:
     """("val", "y") for "val_labels", "y_val", …; without a split's name, train."""
     words = [w for w in re.split(r"[^a-z0-9]+", key.lower()) if w]
-    splits = [SPLIT_WORDS[w] for w in words if w in SPLIT_WORDS]
+    splits = [SPLIT_FOLDERS[w] for w in words if w in SPLIT_FOLDERS]
     roles = [ROLE_WORDS[w] for w in words if w in ROLE_WORDS]
     if len(roles) != 1 or len(splits) > 1 or len(words) != len(splits) + 1:
         return None
