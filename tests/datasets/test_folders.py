@@ -135,7 +135,7 @@ def test_transparency_is_put_on_white(take: Ingest, tmp_path):
     x = open_dataset(tmp_path / "store" / "out").splits["train"][0][12]
     assert x[:, 0, 0].tolist() == [10, 20, 30]
     assert x[:, 5, 0].tolist() == [255, 255, 255]
-    assert "1 of 25 pictures have transparency and were put on white" in messages(manifest)
+    assert "1 of 25 pictures have an alpha channel and were put on white" in messages(manifest)
 
 
 def test_sixteen_bit_grey_keeps_its_values_beside_eight_bits_too(take: Ingest, tmp_path):

@@ -204,7 +204,7 @@ def _tell(facts: list[PictureFacts], form: CommonForm, upload: Upload) -> None:
         f"pictures of {len(sizes)} sizes were resized to {text}: {how}": (
             len(facts) - sizes[form.size]
         ),
-        "pictures have transparency and were put on white": sum(f.has_alpha for f in facts),
+        "pictures have an alpha channel and were put on white": sum(f.has_alpha for f in facts),
         "pictures have several frames or pages, of which the first was taken": (
             sum(f.is_animated for f in facts)
         ),
