@@ -51,15 +51,17 @@ def names_given(upload: Upload) -> list[str] | None:
     return names
 
 
-def classes_of(values: Iterable[int], are_lossy: bool, upload: Upload) -> MaskClasses:
+def classes_of(
+    values: Iterable[int], are_lossy: bool, upload: Upload, names: list[str] | None = None
+) -> MaskClasses:
     """What the values of all masks mean; the report lists them.
 
-    Names from a file are those of 0, 1, 2, …, or of the values in their order. Without a file two
-    values are background and foreground, and more are named by themselves. ``are_lossy``: the
-    masks are JPEG, whose values are no longer those that were drawn; only two classes survive that.
+    ``names``, or those in a file, are those of 0, 1, 2, …, or of the values in their order. Without
+    them two values are background and foreground, and more are named by themselves. ``are_lossy``:
+    the masks are JPEG, whose values are no longer those that were drawn; only two classes survive.
     """
     found, report = sorted(values), upload.report
-    names = names_given(upload)
+    names = names or names_given(upload)
     table = np.zeros(65536, np.uint8)
     if are_lossy and len(found) > 2:
         report.warning(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 from typing import Any
 
@@ -15,21 +16,45 @@ from trainyard.datasets.pictures import UnreadablePicture, read_picture
 
 __all__ = ["UnreadablePicture", "decode_picture", "sample_png"]
 
+FILL_STRENGTH, EDGE_STRENGTH = 0.35, 1.0  # of a mask's colour over the picture
+GOLDEN_ANGLE = 0.381966  # of a turn
 
-def sample_png(x: npt.NDArray[Any]) -> bytes:
-    """A stored sample as a PNG.
+
+def sample_png(x: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None = None) -> bytes:
+    """A stored sample as a PNG, with the classes of its mask laid over it.
 
     x: (C, H, W) uint8, or floats, which are scaled from their least to their greatest value. Of
     other than one or three channels the first one or three are shown; a series (C, L) becomes a
-    grey picture of C rows.
+    grey picture of C rows. mask: (H, W) class indices; class 0 stays clear, others get a colour
+    each, strongest at their edge.
     """
     pixels = x[None] if x.ndim == 2 else x
     assert pixels.ndim == 3, x.shape
     shown = _as_uint8(pixels[:3] if len(pixels) >= 3 else pixels[:1])
+    if mask is not None:
+        shown = _with_mask(shown, mask)
     image = Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _with_mask(pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Pixels (1 or 3, H, W) in the colours of their classes, as (3, H, W)."""
+    colours = np.array([_colour(int(i)) for i in range(int(mask.max()) + 1)], np.float32)
+    padded = np.pad(mask, 1, mode="edge")
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    is_edge = np.logical_or.reduce([neighbour != mask for neighbour in neighbours])
+    strength = np.where(mask == 0, 0.0, np.where(is_edge, EDGE_STRENGTH, FILL_STRENGTH))
+    mixed = pixels * (1 - strength) + np.moveaxis(colours[mask], -1, 0) * strength
+    painted: npt.NDArray[np.uint8] = np.round(mixed).astype(np.uint8)
+    return painted
+
+
+def _colour(class_index: int) -> tuple[int, ...]:
+    """Hues a golden angle apart, so that neighbours in number never look alike."""
+    hue = (class_index - 1) * GOLDEN_ANGLE % 1.0
+    return tuple(round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.9, 1.0))
 
 
 def _as_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

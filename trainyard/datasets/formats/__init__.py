@@ -7,6 +7,6 @@ here; those of plugins come after them, so that they never change what is read a
 from __future__ import annotations
 
 from trainyard.datasets.format import Format
-from trainyard.datasets.formats import folders, idx, npz, segmentation
+from trainyard.datasets.formats import folders, idx, labelled, npz, segmentation
 
-FORMATS: list[Format] = [npz, idx, segmentation, folders]
+FORMATS: list[Format] = [npz, idx, segmentation, labelled, folders]

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.arrays import Pairs, StoredArray, contents_of
+from trainyard.datasets.arrays import Pairs, contents_of
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.stored import StoredArray
 from trainyard.datasets.stream import Stream
 
 name = "idx"

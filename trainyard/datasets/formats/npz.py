@@ -19,13 +19,14 @@ import numpy as np
 from numpy.lib import format as npy
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.arrays import Pairs, StoredArray, contents_of, read_small
+from trainyard.datasets.arrays import Pairs, contents_of, read_small
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.labels import as_text
 from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.picture_files import SPLIT_FOLDERS
 from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.stored import StoredArray
 from trainyard.datasets.stream import Stream
 
 name = "npz"
