@@ -23,6 +23,7 @@ from typing import Any
 from trainyard.datasets.archive import Archive, Member
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.report import Report
+from trainyard.datasets.zip_archive import ZipArchive
 from trainyard.errors import InvalidInput, Mistake, Unavailable
 from trainyard.keras_weights import WeightsFile, write_weights
 from trainyard.spec.importers.keras import Imported, import_keras
@@ -106,7 +107,7 @@ def _text(source: Path) -> bytes:
 @contextmanager
 def _opened(source: Path) -> Iterator[Archive]:
     limits = IngestLimits(max_archive_files=MAX_FILES, max_unpacked_bytes=64 * GIB)
-    archive = Archive(source, limits, Report())
+    archive = ZipArchive(source, limits, Report())
     try:
         yield archive
     finally:

@@ -58,7 +58,7 @@ async def create_dataset(
     caller: Caller,
     idempotency_key: IdempotencyKey = None,
 ) -> Dataset:
-    """Upload a dataset: idx, npz, or a zip of class folders of pictures. A worker scans it."""
+    """Upload a dataset: arrays or pictures, in a zip or a tar. A worker scans it."""
     most = context.settings.max_upload_bytes
     async with read_form(request, context.upload_folder, max_bytes=most, max_files=1) as form:
         dataset_id, is_new = await run_in_threadpool(
@@ -141,14 +141,15 @@ def get_sample_picture(
     dataset_id: str,
     n: Index,
     split: SplitName = "train",
+    mask: Annotated[bool, Query(description="With the classes of its mask over it")] = False,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The picture of a sample."""
     with context.database.read() as session:
         row = datasets.get_dataset(session, caller.owner_id, dataset_id)
-    etag = f'"{row.sha256}-{split}-{n}"'  # a dataset never changes
+    etag = f'"{row.sha256}-{split}-{n}{"-mask" if mask else ""}"'  # a dataset never changes
     headers = {"ETag": etag, "Cache-Control": "private, max-age=86400"}
-    png = picture(opened(context, row), split, n)
+    png = picture(opened(context, row), split, n, mask)
     if if_none_match == etag:
         return Response(status_code=304, headers=headers)
     return Response(png, headers=headers, media_type="image/png")

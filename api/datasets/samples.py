@@ -52,12 +52,13 @@ def samples(
         places = _having(labels, wanted).nonzero()[0][: limit + 1].tolist()
     else:
         raise _unknown("class", class_name, manifest.class_names[:20])
+    overlaid = "&mask=true" if manifest.task == "segmentation" else ""
     items = [
         Sample(
             n=start + place,
             split=split,
             **_labelled(manifest, labels[place]),
-            url=f"/v1/datasets/{dataset_id}/samples/{start + place}.png?split={split}",
+            url=f"/v1/datasets/{dataset_id}/samples/{start + place}.png?split={split}{overlaid}",
         )
         for place in places
     ]
@@ -89,15 +90,17 @@ def _labelled(manifest: Manifest, target: npt.NDArray[Any]) -> dict[str, Any]:
             return {"label": target.tolist(), "class_name": None}
 
 
-def picture(dataset: OpenDataset, split: SplitName, n: int) -> bytes:
-    """A sample as a PNG.
+def picture(dataset: OpenDataset, split: SplitName, n: int, with_mask: bool = False) -> bytes:
+    """A sample as a PNG, its mask over it if it has one and ``with_mask``.
 
     Raises:
         NotFound: the dataset has no such sample.
     """
     if split not in dataset.splits or n >= len(dataset.splits[split][0]):
         raise NotFound(f"The split {split} has no sample {n}.")
-    return sample_png(dataset.splits[split][0][n])
+    x, y = dataset.splits[split]
+    has_mask = with_mask and dataset.manifest.task == "segmentation"
+    return sample_png(x[n], y[n] if has_mask else None)
 
 
 def _unknown(parameter: str, received: str, known: list[str]) -> InvalidInput:

@@ -156,6 +156,25 @@ def test_samples_are_listed_by_class_and_shown(owner: Owner) -> None:
     assert owner.http.get(of_class["items"][0]["url"], headers=etag).status_code == 304
 
 
+def test_masks_are_shown_over_their_pictures(owner: Owner) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (20, 6, 6)).astype(np.uint8)
+    y = np.zeros_like(x)
+    y[:, 2:4, 2:4] = 1
+    file = io.BytesIO()
+    np.savez(file, x=x, y=y)
+    dataset = owner.upload(file.getvalue(), name="masks").json()["id"]
+    owner.scan(dataset)
+    item = owner.get(f"/v1/datasets/{dataset}/samples", limit=1)["items"][0]
+    assert item["url"].endswith("&mask=true")
+    shown, plain = (
+        np.asarray(Image.open(io.BytesIO(owner.http.get(url).content)))
+        for url in (item["url"], item["url"].removesuffix("&mask=true"))
+    )
+    assert (shown.shape, plain.shape) == ((6, 6, 3), (6, 6))
+    np.testing.assert_array_equal(shown[0], np.stack([plain[0]] * 3, axis=1))
+    assert (shown[2:4, 2:4] == [255, 25, 25]).all()
+
+
 def test_samples_that_are_not_there_are_told_apart_from_mistakes(owner: Owner) -> None:
     path = f"/v1/datasets/{owner.ready_dataset()}/samples"
     get = owner.http.get

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
+from trainyard.datasets.manifest import PictureForm
 
 from .conftest import Ingest, messages, picture, random_pictures, zip_of
 
@@ -134,10 +135,10 @@ def test_transparency_is_put_on_white(take: Ingest, tmp_path):
     x = open_dataset(tmp_path / "store" / "out").splits["train"][0][12]
     assert x[:, 0, 0].tolist() == [10, 20, 30]
     assert x[:, 5, 0].tolist() == [255, 255, 255]
-    assert "1 of 25 pictures have transparency and were put on white" in messages(manifest)
+    assert "1 of 25 pictures have an alpha channel and were put on white" in messages(manifest)
 
 
-def test_sixteen_bit_grey_keeps_its_values_unless_mixed(take: Ingest, tmp_path):
+def test_sixteen_bit_grey_keeps_its_values_beside_eight_bits_too(take: Ingest, tmp_path):
     deep = np.random.default_rng(0).integers(0, 65536, (24, 6, 5)).astype(np.uint16)
     files = {f"{'ab'[i // 12]}/{i:02}.png": picture(p) for i, p in enumerate(deep)}
     assert take(zip_of(files), AS_GIVEN).dtype == "float32"
@@ -146,8 +147,9 @@ def test_sixteen_bit_grey_keeps_its_values_unless_mixed(take: Ingest, tmp_path):
     manifest = take(
         zip_of(files | {"a/zz.png": picture(random_pictures(1, 6, 5)[0])}), name="mixed"
     )
-    assert manifest.dtype == "uint8"
-    assert "24 of 25 pictures of 16 bits were scaled to 8" in messages(manifest)
+    assert manifest.dtype == "float32"
+    assert manifest.pictures == PictureForm(bits=16)
+    assert "1 of 25 pictures of 8 bits were scaled to 16, as others have 16" in messages(manifest)
 
 
 def test_rubbish_is_ignored_and_said(take: Ingest):
@@ -208,10 +210,34 @@ def test_the_list_of_problems_is_cut(take: Ingest):
     assert manifest.problems[-1].message == "and 22 more"  # 30 bad, 2 splits made
 
 
-def test_one_class_and_masks_are_refused(refuse):
+def test_one_class_is_refused(refuse):
     assert "all of one class" in refuse(zip_of(folders(classes="a")))
-    files = {"images/1.png": b"x", "masks/1.png": b"x"}
-    assert "segmentation" in refuse(zip_of(files))
+
+
+@pytest.mark.parametrize("pattern", ["old", "old/*", "*.bak.png", "*/x.bak.png"])
+def test_files_that_the_options_ignore_are_left_out_and_said(take: Ingest, pattern):
+    extra = {"a/old/x.bak.png": b"no picture"} if "old" not in pattern else {"old/1.png": b"no"}
+    options = DatasetOptions(ignore=[pattern])
+    manifest = take(zip_of(folders() | extra), options)
+    assert manifest.class_names == ["a", "b"]
+    assert f'ignored 1 file(s) by "{pattern}": {next(iter(extra))}' in messages(manifest)
+
+
+@pytest.mark.parametrize("how", ["fit", "crop", "pad"])
+def test_pictures_are_resized_as_asked_for(take: Ingest, tmp_path, how):
+    """A picture of 4 × 2 (H × W) among those of 8 × 8: whole, covering, or as it is."""
+    files = folders(12, 8, 8, 3) | {"a/zz.png": picture(np.full((4, 2, 3), 9, np.uint8))}
+    manifest = take(zip_of(files), AS_GIVEN.model_copy(update={"resize": how}))
+    x = open_dataset(tmp_path / "store" / "out").splits["train"][0][12]
+    expected = np.zeros((8, 8), np.uint8)
+    if how == "fit":
+        expected[:, 2:6] = 9
+    elif how == "crop":
+        expected[:] = 9
+    else:
+        expected[2:6, 3:5] = 9
+    np.testing.assert_array_equal(x, np.stack([expected] * 3))
+    assert manifest.pictures == PictureForm(bits=8, resize=how)
 
 
 def test_names_of_a_mac_without_the_utf8_flag_are_read_right(take: Ingest):

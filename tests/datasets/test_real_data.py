@@ -58,7 +58,17 @@ def test_awkward_pictures_are_read_or_left_out_by_name(
     assert {name.split("/")[0] for name in left_out if name} <= {"corrupt", "sixteen_bit_float"}
 
 
-@pytest.mark.parametrize("name", ["nuclei/nuclei_160.zip", "sp500_daily/individual_stocks_5yr.zip"])
+def test_the_masks_of_nuclei_are_united(take: Ingest, real_data: Path):
+    manifest = take(real_data / "nuclei" / "nuclei_160.zip")
+    assert (manifest.task, manifest.input_shape) == ("segmentation", (3, 256, 256))
+    assert [s.num_samples for s in manifest.splits.values()] == [128, 16, 16]
+    assert "4,918 masks of single objects were united" in messages(manifest)
+    assert "2 pictures have masks that overlap, in 3 pixels" in messages(manifest)
+    pixels = np.sum([s.class_counts for s in manifest.splits.values()], axis=0)
+    assert 0.1 < pixels[1] / pixels.sum() < 0.2
+
+
+@pytest.mark.parametrize("name", ["sp500_daily/individual_stocks_5yr.zip"])
 def test_tasks_not_yet_known_are_rejected_with_a_reason(refuse, real_data: Path, name):
     assert "error" in refuse(real_data / name)
 

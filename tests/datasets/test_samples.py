@@ -42,6 +42,19 @@ def test_of_a_volume_the_middle_slice_is_shown():
     np.testing.assert_array_equal(shown(x), x[0, 2])
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_mask_is_laid_over_its_picture_in_colours(channels):
+    x, mask = random_pictures(1, channels, 9, 7)[0], np.zeros((9, 7), np.uint8)
+    mask[2:7, 1:6], mask[8, 6] = 1, 2
+    pixels = np.asarray(Image.open(io.BytesIO(sample_png(x, mask))))
+    assert pixels.shape == (9, 7, 3)
+    np.testing.assert_array_equal(pixels[0], np.broadcast_to(x[:, 0].T, (7, 3)))
+    assert pixels[2, 1].tolist() == pixels[6, 5].tolist() == [255, 25, 25]  # the edge of class 1
+    inside = 0.65 * x[:, 4, 3] + 0.35 * np.array([255, 25, 25])
+    np.testing.assert_allclose(pixels[4, 3], inside, atol=1)
+    assert pixels[8, 6].tolist() not in ([255, 25, 25], x[:, 8, 6].tolist())
+
+
 def test_a_picture_of_the_right_form_is_decoded_unchanged():
     pixels = random_pictures(1, 9, 7, 3)[0]
     x = decode_picture(picture(pixels), (3, 9, 7), "uint8")
@@ -54,7 +67,7 @@ def test_colour_and_size_follow_the_dataset():
     image = Image.fromarray(pixels)
     x = decode_picture(picture(pixels), (1, 8, 9), "float32")
     expected = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR))
-    np.testing.assert_array_equal(x[0], expected.astype(np.float32))
+    np.testing.assert_allclose(x[0], expected, atol=1)  # resized as floats
     grey = random_pictures(1, 8, 9)[0]
     x = decode_picture(picture(grey), (3, 8, 9), "uint8")
     np.testing.assert_array_equal(x, np.stack([grey] * 3))

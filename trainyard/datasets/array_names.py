@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from trainyard.datasets.arrays import Pairs, StoredArray
+from trainyard.datasets.arrays import Pairs
+from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.stored import StoredArray
 
-SPLIT_WORDS: dict[str, SplitName] = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test",
-}  # fmt: skip
 ROLE_WORDS = {
     "x": "x", "image": "x", "images": "x", "data": "x", "features": "x", "samples": "x",
     "y": "y", "label": "y", "labels": "y", "target": "y", "targets": "y",
@@ -24,7 +22,7 @@ Role = tuple[SplitName, str]
 def role_of(key: str) -> Role | None:
     """("val", "y") for "val_labels", "y_val", "val/y", …; without a split's name, train."""
     words = [w for w in re.split(r"[^a-z0-9]+", key.lower()) if w]
-    splits = [SPLIT_WORDS[w] for w in words if w in SPLIT_WORDS]
+    splits = [SPLIT_FOLDERS[w] for w in words if w in SPLIT_FOLDERS]
     roles = [ROLE_WORDS[w] for w in words if w in ROLE_WORDS]
     if len(roles) != 1 or len(splits) > 1 or len(words) != len(splits) + 1:
         return None

@@ -1,35 +1,26 @@
 """What array formats (idx, npz) share: from stored arrays to a dataset's contents.
 
-Finds the layout of the samples, turns labels into class indices, and streams blocks in the
-canonical shape and dtype.
+Finds the layout of the samples, and streams blocks in the canonical shape and dtype; what the
+targets mean is left to ``array_targets``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from trainyard.datasets.array_targets import targets_of
 from trainyard.datasets.format import Array, Block, Contents, Part, Upload
-from trainyard.datasets.labels import class_indices
 from trainyard.datasets.layout import Layout, find_layout
 from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.stored import Rows, StoredArray
 
 UINT8_MAX = 255
-
-
-@dataclass(frozen=True)
-class StoredArray:
-    """An array in the upload, known by its header; ``read`` streams blocks of its rows."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    read: Callable[[], Iterator[Array]]
 
 
 Pairs = dict[SplitName, tuple[StoredArray, StoredArray]]  # samples and labels
@@ -44,20 +35,25 @@ def contents_of(pairs: Pairs, class_names: list[str] | None, upload: Upload) -> 
         if x.dtype.kind not in "buif":
             upload.report.error(f"samples must be numbers, not {x.dtype}", x.name)
     upload.report.raise_if_rejected()
-    labels, names = class_indices({s: y for s, (_, y) in pairs.items()}, class_names, upload)
+    arrays = {split: y for split, (_, y) in pairs.items()}
+    targets = targets_of(arrays, class_names, layout.input_shape, upload)
     dtype: Literal["uint8", "float32"] = (
         "uint8" if all(_fits_uint8(x) for x in samples.values()) else "float32"
     )
     parts = [
         Part(
             split,
-            labels[split],
-            partial(_blocks, x, layout, dtype) if split in samples else _no_blocks,
+            targets.labels[split],
+            partial(_blocks, x, layout, dtype, targets.masks.get(split))
+            if split in samples
+            else _no_blocks,
             partial(_name_of, x.name),
         )
         for split, (x, _) in pairs.items()
     ]
-    return Contents(layout.input_shape, dtype, names, parts)
+    return Contents(
+        layout.input_shape, dtype, targets.class_names, parts, targets.task, targets.outputs
+    )
 
 
 def _check_lengths(pairs: Pairs, upload: Upload) -> None:
@@ -85,12 +81,19 @@ def _fits_uint8(array: StoredArray) -> bool:
     return all(block.min() >= 0 and block.max() <= UINT8_MAX for block in array.read())
 
 
-def _blocks(array: StoredArray, layout: Layout, dtype: str) -> Iterator[Block]:
+def _blocks(
+    array: StoredArray,
+    layout: Layout,
+    dtype: str,
+    masks: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None,
+) -> Iterator[Block]:
     start = 0
+    rows = Rows(masks()) if masks else None
     for block in array.read():
         with np.errstate(over="ignore", invalid="ignore"):  # becomes infinity, and is counted
             converted = block.astype(dtype, copy=False)
-        yield Block(np.arange(start, start + len(block)), layout.arrange(converted))
+        taken = rows.take(len(block)) if rows else None
+        yield Block(np.arange(start, start + len(block)), layout.arrange(converted), taken)
         start += len(block)
 
 

@@ -16,11 +16,11 @@ from trainyard.datasets.archive import Member
 from trainyard.datasets.format import Block, Labels, Part, Upload
 from trainyard.datasets.labels import check_class_names, natural_key
 from trainyard.datasets.manifest import SplitName
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
 
 SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
-    "test": "test", "testing": "test",
+    "dev": "val", "test": "test", "testing": "test",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def placed_by_folder(upload: Upload, what: str, expects: str) -> list[Placed]:
 
     ``what`` names the files for the report, such as "pictures".
     """
-    kept = without_rubbish(upload.archive.members, upload.report)
+    kept = data_members(upload, tell=True)
     depth = depth_of_root([m.path for m in kept])
     tops = {m.path.parts[depth].lower() for m in kept if len(m.path.parts) > depth + 2}
     with_splits = any(SPLIT_FOLDERS.get(top) == "train" for top in tops)

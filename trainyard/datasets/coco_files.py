@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.array_names import SPLIT_WORDS
+from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.coco_masks import Region
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import SplitName
@@ -55,8 +55,8 @@ def split_of(path: PurePosixPath) -> SplitName:
     """
     for part in (path.stem, *reversed(path.parent.parts)):
         for word in re.split(r"[^a-z]+", part.lower()):
-            if word in SPLIT_WORDS:
-                return SPLIT_WORDS[word]
+            if word in SPLIT_FOLDERS:
+                return SPLIT_FOLDERS[word]
     return "train"
 
 

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.archive import Archive
+from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import (
     AudioInfo,
     DatasetOptions,
     GreyWindow,
+    PictureForm,
     SeriesInfo,
     SplitName,
     Task,
@@ -44,9 +46,10 @@ class Block(NamedTuple):
 class Upload:
     """One uploaded file under inspection.
 
-    ``archive`` is the file, opened as a zip within the limits (a .npz is one too); a file that is
-    no zip is the only member, and comes to formats that take plain files alone. ``work`` is a
-    folder for temporary files that is removed afterwards, and what ``closing`` holds is closed.
+    ``archive`` is the file, opened within the limits as a zip (a .npz is one too) or a tar; a file
+    that is neither is the only member, and comes to formats that take plain files alone. ``work``
+    is a folder for temporary files that is removed afterwards, ``decoder`` decodes pictures, and
+    what ``closing`` holds is closed.
     """
 
     file_name: str
@@ -55,6 +58,7 @@ class Upload:
     limits: IngestLimits
     report: Report
     work: Path
+    decoder: PictureDecoder
     closing: ExitStack = field(default_factory=ExitStack)
 
 
@@ -102,6 +106,7 @@ class Contents:
     series: SeriesInfo | None = None
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None
+    pictures: PictureForm | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -112,7 +117,7 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    zip too.
+    archive too.
     """
 
     name: str

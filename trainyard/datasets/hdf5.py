@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from trainyard.datasets.arrays import StoredArray
 from trainyard.datasets.format import Array, Upload
 from trainyard.datasets.hdf5_texts import read_texts
 from trainyard.datasets.limits import BLOCK_BYTES
+from trainyard.datasets.stored import StoredArray
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from trainyard.datasets.archive import Archive, PlainFile
+from trainyard.datasets.archive import PlainFile
 from trainyard.datasets.canonical import MANIFEST
+from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.format import Format, Upload
 from trainyard.datasets.formats import FORMATS
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import DatasetOptions, Manifest
+from trainyard.datasets.opening import open_archive
 from trainyard.datasets.report import Report
 from trainyard.datasets.write import write_canonical
 
@@ -63,34 +64,23 @@ def _scan(
     scratch: Path,
 ) -> Manifest:
     report = Report(limits.max_problems)
-    archive = _open_archive(source, file_name, limits, report)
+    archive = open_archive(source, file_name, limits, report, scratch)
+    decoder = PictureDecoder(limits)
     try:
-        upload = Upload(file_name, archive, options, limits, report, scratch)
+        upload = Upload(file_name, archive, options, limits, report, scratch, decoder)
         with upload.closing:
             chosen = _recognise(upload)
             contents = chosen.inspect(upload)
             report.raise_if_rejected()
             return write_canonical(contents, chosen.name, upload, folder)
     finally:
+        decoder.close()
         archive.close()
-
-
-def _open_archive(source: Path, file_name: str, limits: IngestLimits, report: Report) -> Archive:
-    """The built-in formats come as a zip (a .npz is one); plugins' may be other files too."""
-    with source.open("rb") as file:
-        start = file.read(4)
-    if not start:
-        report.reject("the file is empty")
-    if not start.startswith(b"PK") and not zipfile.is_zipfile(source):
-        if not any(map(_takes_plain_files, FORMATS)):
-            _reject_unknown("not a zip archive", report)
-        return PlainFile(source, file_name, limits, report)
-    return Archive(source, limits, report)
 
 
 def _recognise(upload: Upload) -> Format:
     is_plain = isinstance(upload.archive, PlainFile)
-    asked = filter(_takes_plain_files, FORMATS) if is_plain else FORMATS
+    asked = [f for f in FORMATS if _takes_plain_files(f)] if is_plain else FORMATS
     found = next((candidate for candidate in asked if candidate.sniff(upload)), None)
     if found is None:
         what = "the file is of no known format" if is_plain else "nothing in the archive is known"

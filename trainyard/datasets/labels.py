@@ -13,7 +13,7 @@ from trainyard.datasets.format import Array, Labels, Upload
 from trainyard.datasets.manifest import SplitName
 
 if TYPE_CHECKING:
-    from trainyard.datasets.arrays import StoredArray
+    from trainyard.datasets.stored import StoredArray
 
 MAX_NAME = 200  # characters of a class's name
 
@@ -130,7 +130,8 @@ def _checked(block: Array, array: StoredArray, kind: str, upload: Upload) -> Arr
         wrong = int(np.sum(~(np.isfinite(block) & (block == np.floor(block)))))
         if wrong or np.abs(block).max() >= 2**53:
             upload.report.reject(
-                f"{wrong:,} labels are not whole numbers; only classification is known",
+                f"{wrong:,} labels are not whole numbers, so no classes; options.task may be "
+                '"regression"',
                 array.name,
             )
     if (wrong := int(np.sum(block < 0))) and block.dtype.kind != "b":
@@ -189,8 +190,8 @@ def _one_hot(
             wrong = int(np.sum(((block == 1).sum(1) != 1) | ((block != 0).sum(1) != 1)))
             if wrong:
                 upload.report.reject(
-                    f"{wrong:,} rows of labels are not one-hot; only classification of one "
-                    "class a sample is known",
+                    f"{wrong:,} rows of labels are not one-hot; options.task may be "
+                    '"multi-label" or "regression"',
                     array.name,
                 )
             blocks.append(block.argmax(1).astype(np.int64))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from trainyard.spec.tasks import Task as Task
 
 SplitName = Literal["train", "val", "test"]
+Resize = Literal["stretch", "fit", "crop", "pad"]
 
 
 class SplitOptions(BaseModel):
@@ -95,6 +96,7 @@ class DatasetOptions(BaseModel):
     split: SplitOptions = SplitOptions()
     picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
     volume_size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # (D, H, W); the same
+    resize: Resize = "stretch"  # of pictures of other sizes: see trainyard.datasets.resize
     grey_window: GreyWindow | None = None  # of DICOM and 16-bit grey; then values are 0 to 255
     audio: AudioOptions = AudioOptions()
 
@@ -152,6 +154,17 @@ class AudioInfo(BaseModel):
     mel_bands: int  # of a spectrogram
 
 
+class PictureForm(BaseModel):
+    """How pictures became samples, so that the pictures of predictions become the same.
+
+    ``bits``: 8 is 0 to 255 as uint8; 16 is 0 to 65535 as float32, to which pictures of 8 bits are
+    scaled; 32 is values as they are, as float32.
+    """
+
+    bits: Literal[8, 16, 32]
+    resize: Resize = "stretch"
+
+
 class Manifest(BaseModel):
     """All that training, checking and the dashboard need to know, without reading the arrays."""
 
@@ -169,6 +182,7 @@ class Manifest(BaseModel):
     series: SeriesInfo | None = None
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None  # that was applied; values are 0 to 255 then
+    pictures: PictureForm | None = None  # of a dataset that was made of picture files
     splits: dict[SplitName, SplitInfo]
     split_options: SplitOptions = SplitOptions()  # as asked for; they made ``made_splits``
     made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples

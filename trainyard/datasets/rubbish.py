@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.report import Report
+
+if TYPE_CHECKING:
+    from trainyard.datasets.format import Upload
 
 FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
 FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"}
@@ -31,6 +36,37 @@ def without_rubbish(members: list[Member], report: Report | None = None) -> list
     kept = [m for m in members if not is_rubbish(m.path)]
     if report and len(kept) < len(members):
         ignored = [m.name for m in members if is_rubbish(m.path)]
-        few = ", ".join(ignored[:NUM_NAMED]) + (", …" if len(ignored) > NUM_NAMED else "")
-        report.warning(f"ignored {len(ignored):,} hidden, system or text file(s): {few}")
+        report.warning(
+            f"ignored {len(ignored):,} hidden, system or text file(s): {_a_few(ignored)}"
+        )
     return kept
+
+
+def data_members(upload: Upload, *, tell: bool = False) -> list[Member]:
+    """The archive's members without rubbish and without what ``options.ignore`` names."""
+    report = upload.report if tell else None
+    return without_ignored(without_rubbish(upload.archive.members, report), upload, tell=tell)
+
+
+def without_ignored(members: list[Member], upload: Upload, *, tell: bool = False) -> list[Member]:
+    """The members that no glob of ``options.ignore`` matches; if ``tell``, the report says which.
+
+    A pattern stands for the whole path, for a name of a file, or for that of a folder on the way.
+    """
+    kept = members
+    for pattern in upload.options.ignore:
+        ignored = [m for m in kept if _matches(m.path, pattern)]
+        if tell and ignored:
+            text = f'ignored {len(ignored):,} file(s) by "{pattern}": '
+            upload.report.warning(text + _a_few([m.name for m in ignored]))
+        kept = [m for m in kept if not _matches(m.path, pattern)]
+    return kept
+
+
+def _matches(path: PurePosixPath, pattern: str) -> bool:
+    names = [str(path), *(str(parent) for parent in path.parents), *path.parts]
+    return any(fnmatchcase(name, pattern.rstrip("/")) for name in names)
+
+
+def _a_few(names: list[str]) -> str:
+    return ", ".join(names[:NUM_NAMED]) + (", …" if len(names) > NUM_NAMED else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from trainyard.datasets.dicom import read_dicom
 from trainyard.datasets.grey_window import windowed
 from trainyard.datasets.limits import IngestLimits
-from trainyard.datasets.manifest import Manifest
+from trainyard.datasets.manifest import Manifest, PictureForm
 from trainyard.datasets.pictures import UnreadablePicture, read_picture
 from trainyard.datasets.sample_files import UnreadableFile
 from trainyard.datasets.sounds import read_sound
@@ -20,23 +21,48 @@ from trainyard.datasets.volumes import read_volume_bytes, shaped
 
 __all__ = ["UnreadableFile", "UnreadablePicture", "decode_picture", "decode_sample", "sample_png"]
 
+FILL_STRENGTH, EDGE_STRENGTH = 0.35, 1.0  # of a mask's colour over the picture
+GOLDEN_ANGLE = 0.381966  # of a turn
 
-def sample_png(x: npt.NDArray[Any]) -> bytes:
-    """A stored sample as a PNG.
+
+def sample_png(x: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None = None) -> bytes:
+    """A stored sample as a PNG, with the classes of its mask laid over it.
 
     x: (C, H, W) uint8, or floats, which are scaled from their least to their greatest value. Of
     other than one or three channels the first one or three are shown; a series (C, L) becomes a
     grey picture of C rows, and of a volume (C, D, H, W) the middle slice along D is shown.
+    mask: (H, W), or (D, H, W), class indices; class 0 stays clear, others get a colour each,
+    strongest at their edge.
     """
     pixels = x[None] if x.ndim == 2 else x
     if x.ndim == 4:
         pixels = x[:, x.shape[1] // 2]
     assert pixels.ndim == 3, x.shape
     shown = _as_uint8(pixels[:3] if len(pixels) >= 3 else pixels[:1])
+    if mask is not None:
+        shown = _with_mask(shown, mask)
     image = Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _with_mask(pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Pixels (1 or 3, H, W) in the colours of their classes, as (3, H, W)."""
+    colours = np.array([_colour(int(i)) for i in range(int(mask.max()) + 1)], np.float32)
+    padded = np.pad(mask, 1, mode="edge")
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    is_edge = np.logical_or.reduce([neighbour != mask for neighbour in neighbours])
+    strength = np.where(mask == 0, 0.0, np.where(is_edge, EDGE_STRENGTH, FILL_STRENGTH))
+    mixed = pixels * (1 - strength) + np.moveaxis(colours[mask], -1, 0) * strength
+    painted: npt.NDArray[np.uint8] = np.round(mixed).astype(np.uint8)
+    return painted
+
+
+def _colour(class_index: int) -> tuple[int, ...]:
+    """Hues a golden angle apart, so that neighbours in number never look alike."""
+    hue = (class_index - 1) * GOLDEN_ANGLE % 1.0
+    return tuple(round(255 * value) for value in colorsys.hsv_to_rgb(hue, 0.9, 1.0))
 
 
 def _as_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -53,23 +79,29 @@ def decode_picture(
     input_shape: tuple[int, ...],
     dtype: str,
     limits: IngestLimits | None = None,
+    form: PictureForm | None = None,
 ) -> npt.NDArray[Any]:
     """A user's picture as a sample (C, H, W) of the dataset's shape and dtype, raw values.
 
-    Decoded, turned and resized exactly as at ingest; colour becomes grey and grey RGB, as
-    ``input_shape`` asks.
+    Decoded, turned, scaled and resized exactly as at ingest, given its manifest's ``pictures`` as
+    ``form``; colour becomes grey and grey RGB, as ``input_shape`` asks. Without a form, of a
+    dataset of arrays, values stay as they are, and 16 bits become 8 where it holds bytes.
 
     Raises:
         UnreadablePicture: no picture, past the limits, or the model takes no pictures.
     """
     limits = limits or IngestLimits()
-    if len(input_shape) != 3 or input_shape[0] not in (1, 3):
+    if len(input_shape) != 3:
         raise UnreadablePicture(f"inputs of shape {list(input_shape)} are no pictures")
     if len(data) > limits.max_picture_bytes:
         most = limits.max_picture_bytes
         raise UnreadablePicture(f"{len(data):,} bytes are more than the limit of {most:,}")
+    form = form or PictureForm(bits=8 if dtype == "uint8" else 32)
     channels, height, width = input_shape
-    return read_picture(data, limits, channels=channels, dtype=dtype, size=(height, width))
+    pixels = read_picture(
+        data, limits, channels=channels, bits=form.bits, size=(height, width), resize=form.resize
+    )
+    return pixels.astype(dtype, copy=False)
 
 
 def decode_sample(
@@ -95,4 +127,5 @@ def decode_sample(
         return shaped(read_volume_bytes(data, limits), shape)
     if manifest.audio is not None:
         return read_sound(data, manifest.audio, limits)
-    return windowed(decode_picture(data, shape, manifest.dtype, limits), window)
+    picture = decode_picture(data, shape, manifest.dtype, limits, manifest.pictures)
+    return windowed(picture, window)

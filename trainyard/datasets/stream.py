@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import gzip
+import lzma
 import math
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,12 +16,16 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+import zstandard
 
 from trainyard.datasets.limits import BLOCK_BYTES, IngestLimits
 from trainyard.datasets.report import Report
 
 DAMAGE = (
     zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    zstandard.ZstdError,
     zlib.error,
     EOFError,
     struct.error,
@@ -28,12 +34,13 @@ DAMAGE = (
     UnicodeError,
     ValueError,  # seeks to impossible places
     OverflowError,
+    IndexError,  # tarfile, of headers that end early
 )
 
 
 @contextmanager
 def damage_told(name: str | None, report: Report) -> Iterator[None]:
-    """Turn what zipfile, zlib and gzip raise on damaged data into a rejection."""
+    """Turn what zipfile, tarfile and the decoders raise on damaged data into a rejection."""
     try:
         yield
     except DAMAGE as e:

@@ -15,7 +15,7 @@ from trainyard.datasets.archive import Member
 from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import SplitName
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
 
 IMAGES, LABELS = "images", "labels"
 FOLDERS: dict[str, tuple[str, SplitName | None]] = {
@@ -53,13 +53,13 @@ def find_pairs(upload: Upload) -> list[Pair]:
     """All pairs in the order of their images' names; what has no partner is said."""
     labels: dict[Key, Member] = {}
     images: dict[Key, list[Member]] = {}
-    for member in without_rubbish(upload.archive.members, upload.report):
+    for member in data_members(upload, tell=True):
         role = _role(member)
         if role is None:
             upload.report.warning("left out: stands in no folder of images or labels", member.name)
         elif role[0] == LABELS:
             labels[role[1], _stem(member)] = member
-    for member in without_rubbish(upload.archive.members):
+    for member in data_members(upload):
         role = _role(member)
         if role is None or role[0] == LABELS:
             continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.array_names import SPLIT_WORDS
+from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Upload
 from trainyard.datasets.labels import MAX_NAME
 from trainyard.datasets.manifest import SplitName
@@ -133,8 +133,8 @@ def _split_word(path: PurePosixPath) -> SplitName | None:
     """The split that a word of the path names, the innermost first."""
     for part in reversed(path.parts):
         for word in re.split(r"[^a-z]+", part.lower()):
-            if word in SPLIT_WORDS:
-                return SPLIT_WORDS[word]
+            if word in SPLIT_FOLDERS:
+                return SPLIT_FOLDERS[word]
     return None
 
 

@@ -67,6 +67,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         series=contents.series,
         audio=contents.audio,
         grey_window=contents.grey_window,
+        pictures=contents.pictures,
         splits={
             s.name: SplitInfo(num_samples=s.num_rows, class_counts=s.class_counts()) for s in splits
         },

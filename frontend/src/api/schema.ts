@@ -99,7 +99,7 @@ export interface paths {
         put?: never;
         /**
          * Create Dataset
-         * @description Upload a dataset: idx, npz, or a zip of class folders of pictures. A worker scans it.
+         * @description Upload a dataset: arrays or pictures, in a zip or a tar. A worker scans it.
          */
         post: operations["create_dataset"];
         delete?: never;
@@ -2888,6 +2888,8 @@ export interface operations {
         parameters: {
             query?: {
                 split?: "train" | "val" | "test";
+                /** @description With the classes of its mask over it */
+                mask?: boolean;
             };
             header?: {
                 "if-none-match"?: string | null;

@@ -24,7 +24,7 @@ from trainyard.datasets.class_folders import (
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.manifest import AudioInfo
 from trainyard.datasets.picture_form import tell
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members, read_member
 from trainyard.datasets.sounds import (
     FORMAT_NAMES,
@@ -43,7 +43,7 @@ MAX_SNIFFED = 64
 
 def sniff(upload: Upload) -> bool:
     """Whether one of the first files is a sound."""
-    for member in without_rubbish(upload.archive.members)[:MAX_SNIFFED]:
+    for member in data_members(upload)[:MAX_SNIFFED]:
         with upload.archive.stream(member) as stream:
             if is_sound(stream.read(12)):
                 return True

@@ -24,9 +24,10 @@ from trainyard.datasets.format import Contents, Part, Upload
 from trainyard.datasets.labels import check_class_names
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.mask_values import BACKGROUND, MAX_CLASSES
-from trainyard.datasets.picture_form import common_form, facts_of
-from trainyard.datasets.pictures import PictureFacts, read_picture, resized_mask
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.picture_files import CommonForm, facts_of, settle_named
+from trainyard.datasets.pictures import PictureFacts
+from trainyard.datasets.resize import resized_mask
+from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
 
 name = "coco"
@@ -37,14 +38,14 @@ Document = dict[str, list[dict[str, Any]]]
 
 def sniff(upload: Upload) -> bool:
     """Whether there are COCO's annotations, and files beside them."""
-    return bool(annotation_files(upload)) and bool(without_rubbish(upload.archive.members))
+    return bool(annotation_files(upload)) and bool(data_members(upload))
 
 
 def inspect(upload: Upload) -> Contents:
     """Reads annotations and pictures' headers, and settles on one size."""
     documents = _documents(upload)
     numbers, names = _classes(documents, upload)
-    pictures = Pictures(without_rubbish(upload.archive.members))
+    pictures = Pictures(data_members(upload))
     samples, facts = [], []
     for member, document in documents.items():
         for sample in _annotated(member, document, numbers, pictures, upload):
@@ -59,8 +60,10 @@ def inspect(upload: Upload) -> Contents:
             upload.report.warning(f"left out: {found}", sample.member.name)
     if not samples:
         upload.report.reject("no annotated picture can be read")
-    size, channels, dtype = common_form(facts, upload)
-    load = partial(_load, upload, channels, dtype, size)
+    by_place = dict(enumerate(facts))
+    form, kept = settle_named(by_place, upload, lambda place: samples[place].member.name)
+    samples = [samples[place] for place in kept]
+    load = partial(_load, upload, form)
     parts = []
     for split in ("train", "val", "test"):
         chosen = [s for s in samples if s.split == split]
@@ -68,7 +71,9 @@ def inspect(upload: Upload) -> Contents:
             labels = np.zeros((len(chosen), 0), np.uint8)
             read = partial(load_members, upload, chosen, load, _name)
             parts.append(Part(split, labels, read, partial(_name_of, chosen)))
-    return Contents((channels, *size), dtype, names, parts, task="segmentation")
+    return Contents(
+        form.input_shape, form.dtype, names, parts, task="segmentation", pictures=form.recorded
+    )
 
 
 def _documents(upload: Upload) -> dict[Member, Document]:
@@ -158,16 +163,14 @@ def _hashable(key: Any) -> Any:
     return key if isinstance(key, int | str) else None
 
 
-def _load(
-    upload: Upload, channels: int, dtype: str, size: tuple[int, int], sample: Annotated
-) -> Loaded:
+def _load(upload: Upload, form: CommonForm, sample: Annotated) -> Loaded:
     data = upload.archive.read(sample.member, upload.limits.max_picture_bytes)
-    picture = read_picture(data, upload.limits, channels=channels, dtype=dtype, size=size)
+    picture = form.decoded(data, upload.decoder)
     try:
         mask = class_mask(sample.regions, *sample.size)
     except UnreadableFile as e:
         raise UnreadableFile(f"its annotations: {e.detail}") from e
-    return picture, resized_mask(mask, size)
+    return picture, resized_mask(mask, form.size, form.resize)
 
 
 def _name(sample: Annotated) -> str:

@@ -25,7 +25,7 @@ from trainyard.datasets.class_folders import (
 from trainyard.datasets.dicom import DicomFacts, inspect_dicom, is_dicom, read_dicom
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.picture_form import common_size, tell
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members, read_member
 
 name = "dicom"
@@ -37,7 +37,7 @@ HEADER_BYTES = 132
 
 def sniff(upload: Upload) -> bool:
     """Whether one of the first files is a DICOM file."""
-    for member in without_rubbish(upload.archive.members)[:MAX_SNIFFED]:
+    for member in data_members(upload)[:MAX_SNIFFED]:
         with upload.archive.stream(member) as stream:
             if is_dicom(stream.read(HEADER_BYTES)):
                 return True

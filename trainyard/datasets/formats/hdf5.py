@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.array_names import CLASS_NAMES, SPLIT_WORDS, Role, pairs_of, role_of
-from trainyard.datasets.arrays import StoredArray, contents_of, read_small
+from trainyard.datasets.array_names import CLASS_NAMES, Role, pairs_of, role_of
+from trainyard.datasets.arrays import contents_of, read_small
+from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.hdf5 import SIGNATURE, members, stored_array
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.stored import StoredArray
 
 name = "hdf5"
 expects = "an HDF5 file with x and y, x_train and y_train, …, or groups train, val, test of x and y"
@@ -29,7 +31,7 @@ def sniff(upload: Upload) -> bool:
 
 
 def _member(upload: Upload) -> Member | None:
-    found = without_rubbish(upload.archive.members)
+    found = data_members(upload)
     for member in found if len(found) <= MAX_SNIFFED else []:
         with upload.archive.stream(member) as stream:
             if stream.read(len(SIGNATURE)) == SIGNATURE:
@@ -43,7 +45,7 @@ def inspect(upload: Upload) -> Contents:
 
     member = _member(upload)
     assert member is not None
-    for other in without_rubbish(upload.archive.members, upload.report):
+    for other in data_members(upload, tell=True):
         if other.path != member.path:
             upload.report.warning(f"ignored: beside {member.name}", other.name)
     path = upload.archive.on_disk(member, upload.work)
@@ -76,7 +78,7 @@ def _datasets(file: Any, upload: Upload) -> Iterator[tuple[str, Any]]:
         for key, found in members(file, upload):
             if isinstance(found, h5py.Dataset):
                 yield key, found
-            elif isinstance(found, h5py.Group) and key.lower() in SPLIT_WORDS:
+            elif isinstance(found, h5py.Group) and key.lower() in SPLIT_FOLDERS:
                 for inner, below in members(found, upload):
                     if isinstance(below, h5py.Dataset):
                         yield f"{key}/{inner}", below

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.arrays import Pairs, StoredArray, contents_of
+from trainyard.datasets.arrays import Pairs, contents_of
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.manifest import SplitName
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.stored import StoredArray
 from trainyard.datasets.stream import Stream
 
 name = "idx"
@@ -33,7 +34,7 @@ MAX_AXES = 4
 
 def sniff(upload: Upload) -> bool:
     """A zip of few files, one of which starts as idx does."""
-    members = without_rubbish(upload.archive.members)
+    members = data_members(upload)
     if len(members) > MAX_SNIFFED:
         return False
     return any(_starts_as_idx(upload, member) for member in members)
@@ -42,7 +43,7 @@ def sniff(upload: Upload) -> bool:
 def inspect(upload: Upload) -> Contents:
     """Pairs of images and labels by split."""
     found: dict[tuple[str, SplitName], dict[str, StoredArray]] = {}
-    members = without_rubbish(upload.archive.members, upload.report)
+    members = data_members(upload, tell=True)
     names = {m.name for m in members}
     for member in members:
         if member.name.removesuffix(".gz") in names - {member.name}:

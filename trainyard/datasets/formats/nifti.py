@@ -25,7 +25,7 @@ from trainyard.datasets.class_folders import (
 from trainyard.datasets.format import Contents, Part, Upload
 from trainyard.datasets.mask_values import MaskClasses, mask_classes
 from trainyard.datasets.picture_form import tell
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
 from trainyard.datasets.volume_pairs import Pair, find_pairs, has_labels, stored_names
 from trainyard.datasets.volumes import (
@@ -51,13 +51,13 @@ SPACING_RATIO = 1.05  # beyond which volumes of different spacing are worth a wo
 
 def sniff(upload: Upload) -> bool:
     """Whether one of the first files is a NIfTI volume, gzipped or not."""
-    members = without_rubbish(upload.archive.members)[:MAX_SNIFFED]
+    members = data_members(upload)[:MAX_SNIFFED]
     return any(is_nifti(_start(upload, member)) for member in members)
 
 
 def inspect(upload: Upload) -> Contents:
     """Reads all headers, and the labels of a segmentation, and settles on one shape."""
-    members = without_rubbish(upload.archive.members)
+    members = data_members(upload)
     return _segmented(upload) if has_labels(members) else _classified(upload)
 
 

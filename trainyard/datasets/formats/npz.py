@@ -19,18 +19,19 @@ from numpy.lib import format as npy
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.array_names import CLASS_NAMES, pairs_of, role_of
-from trainyard.datasets.arrays import StoredArray, contents_of, read_small
+from trainyard.datasets.arrays import contents_of, read_small
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.labels import as_text
 from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.manifest import SplitName
-from trainyard.datasets.rubbish import without_rubbish
+from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.stored import StoredArray
 from trainyard.datasets.stream import Stream
 
 name = "npz"
 expects = (
-    "a .npz with x_train, y_train, x_test, y_test (and x_val, y_val), or train_images, "
-    "train_labels, val_images, …, or x and y"
+    "a .npz, or an archive of .npy files, with x_train, y_train, x_test, y_test (and x_val, "
+    "y_val), or train_images, train_labels, val_images, …, or x and y"
 )
 
 MAX_HEADER_BYTES = 10_000
@@ -39,7 +40,7 @@ MAX_NAMES_BYTES = 10_000_000
 
 def sniff(upload: Upload) -> bool:
     """A zip with ``.npy`` members that start as NumPy's do."""
-    members = [m for m in upload.archive.members if m.path.suffix == ".npy"]
+    members = [m for m in data_members(upload) if m.path.suffix == ".npy"]
     for member in members[:1]:
         with upload.archive.stream(member) as stream:
             return stream.read(6) == npy.MAGIC_PREFIX
@@ -50,8 +51,11 @@ def inspect(upload: Upload) -> Contents:
     """Pairs the arrays by their names."""
     roles: dict[tuple[SplitName, str], StoredArray] = {}
     names: StoredArray | None = None
-    for member in without_rubbish(upload.archive.members, upload.report):
-        key = member.name.removesuffix(".npy")
+    members = data_members(upload, tell=True)
+    in_one_folder = len({m.path.parent for m in members}) == 1
+    for member in members:
+        path = member.path.name if in_one_folder else member.name
+        key = path.removesuffix(".npy")
         if member.path.suffix != ".npy":
             upload.report.warning("ignored: no .npy array", member.name)
             continue

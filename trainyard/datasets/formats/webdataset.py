@@ -17,14 +17,9 @@ from trainyard.datasets.format import Block, Contents, Labels, Part, Upload
 from trainyard.datasets.labels import check_class_names, natural_key
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.mask_values import MaskClasses, mask_classes
-from trainyard.datasets.picture_form import Form, common_form
-from trainyard.datasets.pictures import (
-    PictureFacts,
-    inspect_picture,
-    read_mask,
-    read_picture,
-    resized_mask,
-)
+from trainyard.datasets.picture_files import CommonForm, settle_named
+from trainyard.datasets.pictures import PictureFacts
+from trainyard.datasets.resize import resized_mask
 from trainyard.datasets.sample_files import UNREADABLE, Loaded, UnreadableFile, in_blocks
 from trainyard.datasets.webdataset import (
     LABELS,
@@ -83,7 +78,7 @@ def inspect(upload: Upload) -> Contents:
         try:
             if source.picture is None:
                 raise UnreadableFile("no picture beside it")
-            header = inspect_picture(source.picture, upload.limits)
+            header = upload.decoder.inspect(source.picture)
             segmented = source.mask is not None if segmented is None else segmented
             label = "" if segmented else label_of(source, _field(upload))
             if segmented:
@@ -97,17 +92,20 @@ def inspect(upload: Upload) -> Contents:
             upload.report.reject(f"more than {len(found) - 1:,} samples")
     if not found:
         upload.report.reject(f"no sample can be read. Expected {expects}")
-    form = common_form(facts, upload)
-    (height, width), channels, dtype = form
-    shape = (channels, height, width)
+    form, kept = settle_named(dict(enumerate(facts)), upload, lambda place: found[place].name)
+    found = [found[place] for place in kept]
+    shape, dtype = form.input_shape, form.dtype
     if segmented:
         classes = mask_classes(values, {}, upload)
         parts = _parts(found, None, upload, form, classes)
-        return Contents(shape, dtype, classes.names, parts, task="segmentation")
+        return Contents(
+            shape, dtype, classes.names, parts, task="segmentation", pictures=form.recorded
+        )
     names = sorted({f.label for f in found}, key=natural_key)
     check_class_names(names, upload)
     upload.report.raise_if_rejected()
-    return Contents(shape, dtype, names, _parts(found, names, upload, form, None))
+    parts = _parts(found, names, upload, form, None)
+    return Contents(shape, dtype, names, parts, pictures=form.recorded)
 
 
 def _field(upload: Upload) -> str | None:
@@ -119,7 +117,7 @@ def _field(upload: Upload) -> str | None:
 def _mask_values(source: Source, header: PictureFacts, upload: Upload) -> set[int]:
     if source.mask is None:
         raise UnreadableFile("no mask beside it, as others have")
-    mask = read_mask(source.mask, upload.limits)
+    mask = upload.decoder.read_mask(source.mask)
     if mask.shape != header.size:
         sizes = (" × ".join(map(str, s)) for s in (header.size, mask.shape))
         raise UnreadableFile("a picture of {}, but a mask of {} (H × W)".format(*sizes))
@@ -130,7 +128,7 @@ def _parts(
     found: list[Found],
     names: list[str] | None,
     upload: Upload,
-    form: Form,
+    form: CommonForm,
     classes: MaskClasses | None,
 ) -> list[Part]:
     numbers = {name: number for number, name in enumerate(names or [])}
@@ -150,7 +148,7 @@ def _read(
     upload: Upload,
     split: SplitName,
     chosen: list[Found],
-    form: Form,
+    form: CommonForm,
     classes: MaskClasses | None,
 ) -> Iterator[Block]:
     """The samples of a split in a second pass over its shards; broken pictures are named."""
@@ -168,15 +166,14 @@ def _read(
     return in_blocks(loaded())
 
 
-def _load(source: Source, upload: Upload, form: Form, classes: MaskClasses | None) -> Loaded:
-    size, channels, dtype = form
+def _load(source: Source, upload: Upload, form: CommonForm, classes: MaskClasses | None) -> Loaded:
     assert source.picture is not None
-    picture = read_picture(source.picture, upload.limits, channels=channels, dtype=dtype, size=size)
+    picture = form.decoded(source.picture, upload.decoder)
     if classes is None:
         return picture, None
     assert source.mask is not None
-    mask = classes.indices(read_mask(source.mask, upload.limits))
-    return picture, resized_mask(mask, size)
+    mask = classes.indices(upload.decoder.read_mask(source.mask))
+    return picture, resized_mask(mask, form.size, form.resize)
 
 
 def _name_of(chosen: list[Found], index: int) -> str:

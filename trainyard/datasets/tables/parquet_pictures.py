@@ -7,7 +7,7 @@ folders are; targets are read as those of any table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,10 @@ import pyarrow as pa
 from trainyard.datasets.format import Array, Block, Contents, Part, Upload
 from trainyard.datasets.labels import check_class_names
 from trainyard.datasets.limits import BLOCK_BYTES
-from trainyard.datasets.picture_form import common_form
+from trainyard.datasets.picture_files import CommonForm, settle_named
 from trainyard.datasets.pictures import (
     PictureFacts,
     UnreadablePicture,
-    inspect_picture,
-    read_picture,
 )
 from trainyard.datasets.splits import SPLITS
 from trainyard.datasets.tables.channels import Ints
@@ -91,19 +89,26 @@ def picture_contents(sources: list[Source], schema: Any, column: str, upload: Up
     facts = _facts(pictures, targets.known & (split >= 0), stored)
     if not facts:
         upload.report.reject(f'no picture of column "{column}" can be read')
-    size, channels, dtype = common_form(list(facts.values()), upload)
+    form, facts = settle_named(facts, upload, stored.name_of)
     readable = np.zeros(stored.num_rows, np.bool_)
     readable[list(facts)] = True
     parts = []
     for number, name in enumerate(SPLITS):
         rows = np.flatnonzero(readable & (split == number))
         if len(rows) or not number:
-            read = partial(_read, pictures, rows, channels, dtype, size, stored)
+            read = partial(_read, pictures, rows, form, stored)
             groups = stored.texts[roles.group][rows] if roles.group in stored.texts else None
             name_of = partial(_name_of, stored, rows)
             parts.append(Part(name, targets.labels[rows], read, name_of, groups))
     return Contents(
-        (channels, *size), dtype, targets.class_names, parts, task=task, outputs=targets.outputs
+        form.input_shape,
+        form.dtype,
+        targets.class_names,
+        parts,
+        task=task,
+        outputs=targets.outputs,
+        pictures=form.recorded,
+        grey_window=form.window,
     )
 
 
@@ -121,9 +126,7 @@ def _with_target(columns: list[str], pictures: str, upload: Upload) -> Upload:
         "decides otherwise"
     )
     options = upload.options.model_copy(update={"target": found[0]})
-    return Upload(
-        upload.file_name, upload.archive, options, upload.limits, upload.report, upload.work
-    )
+    return replace(upload, options=options)
 
 
 def _is_number(column: Column) -> bool:
@@ -162,7 +165,7 @@ def _facts(pictures: Pictures, wanted: Array, stored: Stored) -> dict[int, Pictu
                 raise UnreadablePicture("no bytes: the picture itself is not in the file")
             if len(data) > limits.max_picture_bytes:
                 raise UnreadablePicture(f"{len(data):,} bytes are past the limit")
-            facts[row] = inspect_picture(data, limits)
+            facts[row] = pictures.upload.decoder.inspect(data)
         except UnreadablePicture as e:
             report.warning(f"left out: {e.detail}", stored.name_of(row))
     return facts
@@ -171,14 +174,12 @@ def _facts(pictures: Pictures, wanted: Array, stored: Stored) -> dict[int, Pictu
 def _read(
     pictures: Pictures,
     rows: Ints,
-    channels: int,
-    dtype: str,
-    size: tuple[int, int],
+    form: CommonForm,
     stored: Stored,
 ) -> Iterator[Block]:
     """Decode the pictures of these rows in order."""
-    row_bytes = channels * size[0] * size[1] * np.dtype(dtype).itemsize
-    limits, report = pictures.upload.limits, pictures.upload.report
+    row_bytes = int(np.prod(form.input_shape)) * np.dtype(form.dtype).itemsize
+    report = pictures.upload.report
     places = {int(row): place for place, row in enumerate(rows)}
     indices: list[int] = []
     decoded: list[Array] = []
@@ -186,7 +187,7 @@ def _read(
         if row not in places or data is None:
             continue
         try:
-            picture = read_picture(data, limits, channels=channels, dtype=dtype, size=size)
+            picture = form.decoded(data, pictures.upload.decoder)
         except UnreadablePicture as e:
             report.warning(f"left out: {e.detail}", stored.name_of(row))
             continue

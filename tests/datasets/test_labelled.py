@@ -1,0 +1,158 @@
+"""Pictures with a sheet: classes, labels and numbers read from its columns."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from trainyard.datasets import DatasetOptions, SplitOptions, open_dataset
+
+from .conftest import Ingest, messages, picture, random_pictures, zip_of
+
+NUM = 12
+PICTURES = [random_pictures(1, 5, 4, 3, seed=i)[0] for i in range(NUM)]
+FILES = {f"pictures/{i:02}.png": picture(pixels) for i, pixels in enumerate(PICTURES)}
+AS_GIVEN = SplitOptions(val=0, test=0)
+NUMBERS = np.random.default_rng(0).normal(size=(NUM, 2)).round(3)
+
+
+def sheet(*columns: str, rows: list[tuple] | None = None, files: str = "pictures/{:02}.png"):
+    """CSV text: a column of files and the given ones; rows are tuples of their cells."""
+    lines = [",".join(["file", *columns])]
+    for i, row in enumerate(rows or []):
+        lines.append(",".join(map(str, [files.format(i), *row])))
+    return "\n".join(lines).encode()
+
+
+def options(**values) -> DatasetOptions:
+    return DatasetOptions(split=AS_GIVEN, **values)
+
+
+def stored(tmp_path, split: str = "train"):
+    return open_dataset(tmp_path / "store" / "out").splits[split]
+
+
+@pytest.mark.parametrize(
+    "files", ["pictures/{:02}.png", "{:02}.png", "{:02}", "./pictures/{:02}.png"]
+)
+def test_a_column_of_names_is_classes_and_files_are_found(take: Ingest, tmp_path, files):
+    text = sheet("label", rows=[("cat" if i % 3 else "dog",) for i in range(NUM)], files=files)
+    manifest = take(zip_of(FILES | {"labels.csv": text}), options())
+    assert (manifest.format, manifest.task) == ("labelled", "classification")
+    assert manifest.class_names == ["cat", "dog"]
+    x, y = stored(tmp_path)
+    np.testing.assert_array_equal(x, np.stack(PICTURES).transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(y, [int(i % 3 == 0) for i in range(NUM)])
+    assert "labels.csv read as classification of column(s) label" in messages(manifest)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_are_found(take: Ingest, separator):
+    text = sheet("class", rows=[(i % 2,) for i in range(NUM)]).replace(b",", separator.encode())
+    assert take(zip_of(FILES | {"x.csv": text})).class_names == ["0", "1"]
+
+
+def test_columns_of_ones_are_labels_and_lists_are_too(take: Ingest, tmp_path):
+    flags = np.random.default_rng(0).integers(0, 2, (NUM, 3))
+    flags[0] = 0
+    names = ["edema", "mass", "node"]
+    text = sheet(*names, rows=[tuple(row) for row in flags])
+    manifest = take(zip_of(FILES | {"labels.csv": text}), options())
+    assert (manifest.task, manifest.class_names) == ("multi-label", names)
+    np.testing.assert_array_equal(stored(tmp_path)[1], flags)
+    sets = [[n for n, flag in zip(names, row, strict=True) if flag] for row in flags]
+    piped = sheet("tags", rows=[("|".join(one),) for one in sets])
+    assert take(zip_of(FILES | {"l.csv": piped}), options(), name="b").sha256 == manifest.sha256
+    lines = [json.dumps({"file": f"{i:02}.png", "labels": one}) for i, one in enumerate(sets)]
+    as_json = {"pictures/metadata.jsonl": "\n".join(lines).encode()}
+    assert take(zip_of(FILES | as_json), options(), name="c").sha256 == manifest.sha256
+
+
+def test_columns_with_a_single_one_are_classes_unless_labels_are_asked_for(take: Ingest):
+    text = sheet("a", "b", "c", rows=[tuple(np.eye(3, dtype=int)[i % 3]) for i in range(NUM)])
+    data = zip_of(FILES | {"labels.csv": text})
+    manifest = take(data, name="classes")
+    assert (manifest.task, manifest.class_names) == ("classification", ["a", "b", "c"])
+    assert take(data, options(task="multi-label")).task == "multi-label"
+
+
+def test_columns_of_numbers_are_outputs_by_their_names(take: Ingest, tmp_path):
+    text = sheet("weight", "height", rows=[tuple(row) for row in NUMBERS])
+    manifest = take(zip_of(FILES | {"labels.csv": text}), options())
+    assert (manifest.task, manifest.outputs) == ("regression", ["weight", "height"])
+    np.testing.assert_array_equal(stored(tmp_path)[1], NUMBERS.astype(np.float32))
+
+
+def test_target_and_task_decide_what_is_open(take: Ingest, refuse, tmp_path):
+    rows = [(i % 2, i * 5, "x") for i in range(NUM)]
+    data = zip_of(FILES | {"labels.csv": sheet("sex", "age", "note", rows=rows)})
+    assert "which column is to be predicted? Say it as options.target" in refuse(data)
+    manifest = take(data, options(target="age", task="regression"))
+    assert manifest.outputs == ["age"]
+    np.testing.assert_array_equal(stored(tmp_path)[1][:, 0], np.arange(NUM) * 5)
+    assert take(data, options(target="sex"), name="b").class_names == ["0", "1"]
+    assert take(data, options(ignore=["note", "age"]), name="c").class_names == ["0", "1"]
+    assert 'no column "ages"; there are file, sex' in refuse(data, options(target="ages"), name="d")
+
+
+def test_a_column_may_hold_the_split(take: Ingest):
+    splits = ["train"] * 8 + ["valid"] * 2 + ["test"] * 2
+    text = sheet("label", "split", rows=[(i % 2, split) for i, split in enumerate(splits)])
+    manifest = take(zip_of(FILES | {"labels.csv": text}))
+    assert [s.num_samples for s in manifest.splits.values()] == [8, 2, 2]
+    assert manifest.made_splits == []
+
+
+def test_sheets_in_folders_of_splits_count_together(take: Ingest):
+    files = {}
+    for split, num in (("train", 8), ("test", 4)):
+        files |= {f"{split}/{i:02}.png": picture(PICTURES[i]) for i in range(num)}
+        rows = [(i % 2,) for i in range(num)]
+        files[f"{split}/metadata.csv"] = sheet("label", rows=rows, files="{:02}.png")
+    manifest = take(zip_of(files), options())
+    assert {n: s.num_samples for n, s in manifest.splits.items()} == {"train": 8, "test": 4}
+
+
+def test_a_group_keeps_its_number_for_the_split(take: Ingest, refuse):
+    rows = [(i % 2, f"patient {i // 4}") for i in range(NUM)]
+    data = zip_of(FILES | {"labels.csv": sheet("label", "who", rows=rows)})
+    assert take(data, options(group="who")).task == "classification"
+    assert 'no column "whom" for the groups' in refuse(data, options(group="whom"), name="b")
+
+
+def test_what_does_not_fit_together_is_left_out_and_said(take: Ingest):
+    rows = [(f"{i % 2}",) for i in range(NUM - 1)]
+    text = sheet("label", rows=rows)
+    text += b"\nnobody.png,1\npictures/00.png,0\npictures/01.png,0\npictures/11.png,\n"
+    manifest = take(zip_of(FILES | {"labels.csv": text, "lone.png": FILES["pictures/00.png"]}))
+    told = messages(manifest)
+    assert "labels.csv line 13 left out: names no file of the archive" in told
+    assert "line 14 left out: pictures/00.png has the same row: labels.csv line 2" in told
+    assert "line 15 left out: pictures/01.png has another row: labels.csv line 3" in told
+    assert "labels.csv line 16 left out: no classification target" in told
+    assert "lone.png left out: has no row in labels.csv" in told
+    assert sum(s.num_samples for s in manifest.splits.values()) == NUM - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("l.csv", b"file,label\npictures/00.png\npictures/01.png,1\n", "line 2: 1 cells, but 2"),
+        ("l.csv", sheet("a", "a", rows=[(1, 2)] * NUM), 'two columns are called "a"'),
+        ("l.csv", b"file,label\n00.png,\xff\xfe", "not UTF-8"),
+        ("l.csv", b"file,label\n00.png,a\nx,b\ny,a\n", "no column names the files in most rows"),
+        ("l.csv", sheet(rows=[()] * NUM), "which column is to be predicted"),
+        ("l.jsonl", b'{"file": "00.png", "label": 1}\n{"file"', "line 2: not JSON"),
+        ("l.jsonl", b'{"file": "00.png", "label": {}}', "line 1: expected an object of texts"),
+        ("l.csv", sheet("label", rows=[("a",)] * NUM), "all of one class"),
+    ],
+)
+def test_sheets_that_cannot_be_read_are_rejected_with_the_line(refuse, name, text, message):
+    assert message in refuse(zip_of(FILES | {name: text}))
+
+
+def test_a_sheet_that_names_no_file_is_none(take: Ingest):
+    files = {k.replace("pictures/", f"{'ab'[i % 2]}/"): v for i, (k, v) in enumerate(FILES.items())}
+    assert take(zip_of(files | {"notes.csv": b"a,b\n1,2\n"})).format == "folders"
