@@ -130,17 +130,20 @@ def test_small_values_are_bright_in_monochrome1():
 
 
 def test_patients_are_groups_over_all_splits(tmp_path):
-    from trainyard.datasets.archive import Archive
+    from trainyard.datasets.decoder import PictureDecoder
     from trainyard.datasets.format import Upload
     from trainyard.datasets.formats import dicom as format_dicom
     from trainyard.datasets.report import Report
+    from trainyard.datasets.zip_archive import ZipArchive
 
     files = {f"train/{k}": v for k, v in scans().items()}
     files |= {"test/a/0.dcm": scan(77, PatientID="b1"), "test/b/0.dcm": scan(78)}
     (tmp_path / "upload.zip").write_bytes(zip_of(files))
     report = Report()
-    archive = Archive(tmp_path / "upload.zip", LIMITS, report)
-    contents = format_dicom.inspect(Upload("x", archive, AS_GIVEN, LIMITS, report, tmp_path))
+    archive = ZipArchive(tmp_path / "upload.zip", LIMITS, report)
+    decoder = PictureDecoder(LIMITS)
+    upload = Upload("x", archive, AS_GIVEN, LIMITS, report, tmp_path, decoder)
+    contents = format_dicom.inspect(upload)
     archive.close()
     train, test = contents.parts
     assert train.groups.tolist() == [2, 2, 3, 3, 4, 4, 5, 5, 0, 0, 6, 6]

@@ -60,5 +60,6 @@ def test_the_price_example_fits_its_sample(take: Ingest):
         "train": 6182, "val": 1464, "test": 1464,
     }  # fmt: skip
     spec = parse_job(json.loads((ROOT / "examples" / "price_forecast.json").read_text()))
+    spec = spec.for_task(manifest.task)
     facts = DatasetFacts(manifest.task, manifest.input_shape, manifest.num_outputs, 6182)
     assert check(spec, facts, Limits())["layers"][-1]["output_shape"] == [5]

@@ -91,7 +91,7 @@ def test_masks_make_a_segmentation(take: Ingest, tmp_path):
     told = messages(manifest)
     assert "shard.tar/12 left out: no mask beside it" in told
     assert "shard.tar/13 left out: a picture of 6 × 5, but a mask of 3 × 5" in told
-    assert "shard.tar/14 left out: a mask of mode RGB" in told
+    assert "shard.tar/14 left out: a mask of colours" in told
 
 
 def test_samples_that_cannot_be_used_are_left_out_by_name(take: Ingest):
