@@ -1,21 +1,38 @@
-"""The augmentations of a spec as one function of a raw batch, run on the batch's device."""
+"""The augmentations of a spec as one function of a raw batch, run on the batch's device.
+
+Each operator is a few lines of torch in ``trainyard.spec.augmentations``. Why no library is in
+their place: kornia's operators take floats, so that pictures of bytes would be cast and rounded
+about each, draw on the host by default, and were slower on the same batch in ``bench/augment.py``,
+where both stand side by side by operator; torchvision's ``transforms.v2`` draw one set of numbers
+for a whole batch, and its wheels do not import beside a torch of another build, such as the one
+for CPUs alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from torch import Tensor
 
 from trainyard.spec.augmentations import Augmentation
 
+Pair = tuple[Tensor, Tensor | None]
 
-def augmenter(augmentations: Sequence[Augmentation]) -> Callable[[Tensor], Tensor]:
-    """Applies all of them, in order; the batch itself where there are none."""
-    functions = [augmentation.build() for augmentation in augmentations]
 
-    def augment(batch_NCHW: Tensor) -> Tensor:
+class Augment(Protocol):
+    """A function of a raw batch (N, C, …), and of its masks (N, …) of classes where it has any."""
+
+    def __call__(self, batch: Tensor, masks: Tensor | None = None) -> Pair: ...
+
+
+def augmenter(augmentations: Sequence[Augmentation]) -> Augment:
+    """All of them, in order; it gives the very batch and masks where there are none."""
+    functions = [augmentation.build_pair() for augmentation in augmentations]
+
+    def augment(batch: Tensor, masks: Tensor | None = None) -> Pair:
         for function in functions:
-            batch_NCHW = function(batch_NCHW)
-        return batch_NCHW
+            batch, masks = function(batch, masks)
+        return batch, masks
 
     return augment

@@ -38,6 +38,9 @@ class Colours(Geometry):
 
         return mixed
 
+    def build_for_masks(self) -> Callable[[Tensor], Tensor]:
+        return lambda masks: masks
+
 
 def _weighted(x: Tensor, weights: Sequence[float]) -> Tensor:
     """(N, C, H, W) → (N, 1, H, W): the sum of the channels by their weights."""
