@@ -1,8 +1,8 @@
 """RandAugment: some operators for each picture, drawn at random, at one strength for all.
 
 The operators and their strengths are those of the paper's pictures as torchvision's RandAugment
-has them. Every picture has operators of its own, without waiting for the device: those that move
-pixels are one matrix, and the others are cheap enough to be worked out for all.
+has them. Every picture has operators of its own; each operator is worked out for those pictures
+alone that drew it.
 """
 
 from __future__ import annotations
@@ -63,11 +63,24 @@ class RandAugment(GeometricAugmentation):
 
         def once(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
             num, device = len(batch), batch.device
-            chosen = torch.randint(len(OPERATORS), (num, 1, 1, 1), device=device)
-            sign = torch.randint(2, (num, 1, 1, 1), device=device) * 2.0 - 1.0
-            grid = grid_of(batch, _matrix(batch, chosen, sign * strength))
-            batch, masks = sampled(batch, masks, grid)
-            return _coloured(batch, chosen, sign, strength), masks
+            # Drawn on the host, which has to know which pictures an operator is for.
+            chosen = torch.randint(len(OPERATORS), (num,))
+            sign = (torch.randint(2, (num, 1, 1, 1), device=device) * 2.0 - 1.0) * strength
+            batch, masks = batch.clone(), None if masks is None else masks.clone()
+            for place, operator in enumerate(OPERATORS):
+                which = (chosen == place).nonzero().flatten().to(device, non_blocking=True)
+                if operator == "identity" or not len(which):
+                    continue
+                part = batch[which]
+                if operator in _MOVES:
+                    grid = grid_of(part, _matrix(operator, part, sign[which]))
+                    part, mask = sampled(part, None if masks is None else masks[which], grid)
+                    if masks is not None and mask is not None:
+                        masks[which] = mask
+                else:
+                    part = _coloured(operator, part, sign[which], strength)
+                batch[which] = part
+            return batch, masks
 
         def change(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
             for _ in range(self.num_ops):
@@ -77,49 +90,49 @@ class RandAugment(GeometricAugmentation):
         return change
 
 
-def _is(chosen: Tensor, operator: str) -> Tensor:
-    return chosen == OPERATORS.index(operator)
+def _matrix(operator: str, batch: Tensor, strength: Tensor) -> list[list[Tensor]]:
+    """The 2 by 3 matrix of each picture, from output to input places in pixels."""
+    import torch
 
-
-def _matrix(batch: Tensor, chosen: Tensor, strength: Tensor) -> list[list[Tensor]]:
-    """The 2 by 3 matrix of each picture: that of no change where its operator moves nothing."""
     height, width = batch.shape[-2:]
-    amount = {name: _is(chosen, name) * strength for name in _MOVES}
-    angle = amount["rotate"] * math.radians(30.0)
+    angle = strength * math.radians(30.0) if operator == "rotate" else torch.zeros_like(strength)
+    slant = {name: 0.3 * strength * (operator == name) for name in ("shear_x", "shear_y")}
     share = 150 / 331  # of the picture's size, from the paper's largest pictures
+    shift = {name: share * strength * (operator == name) for name in ("translate_x", "translate_y")}
     return [
-        [angle.cos(), angle.sin() + 0.3 * amount["shear_x"], amount["translate_x"] * share * width],
-        [0.3 * amount["shear_y"] - angle.sin(), angle.cos(),
-         amount["translate_y"] * share * height],
-    ]  # fmt: skip
+        [angle.cos(), angle.sin() + slant["shear_x"], shift["translate_x"] * width],
+        [slant["shear_y"] - angle.sin(), angle.cos(), shift["translate_y"] * height],
+    ]
 
 
-def _coloured(batch: Tensor, chosen: Tensor, sign: Tensor, strength: float) -> Tensor:
-    """Those operators that change values, in 0…1; other pictures stay as they are."""
+def _coloured(operator: str, batch: Tensor, signed: Tensor, strength: float) -> Tensor:
+    """Pictures by an operator that changes values; it works in 0…1."""
     import torch
 
     top = white(batch)
     x = batch.float() / top
-    factor = 1.0 + 0.9 * strength * sign
-    flat = grey(x)
-    mean = flat.mean(dim=(2, 3), keepdim=True)
-    steps = 2.0 ** (8 - round(strength * 4)) - 1.0
-    low, high = x.amin(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
-    results = {
-        "brightness": x * factor,
-        "saturation": flat + (x - flat) * factor,
-        "contrast": mean + (x - mean) * factor,
-        "sharpness": _softened(x).lerp(x, factor.expand_as(x)),
-        "posterize": (x * (steps + 1.0)).floor().clamp(max=steps) / (steps + 1.0),
-        "solarize": torch.where(x >= 1.0 - strength, 1.0 - x, x) if strength else x,
-        "autocontrast": torch.where(high > low, (x - low) / (high - low).clamp(min=1e-6), x),
-        "equalize": equalized(x),
-    }
-    values = x
-    for operator, result in results.items():
-        values = torch.where(_is(chosen, operator), result.clamp(0.0, 1.0), values)
-    is_changed = chosen >= OPERATORS.index(_COLOURS[0])
-    return torch.where(is_changed, like(batch, values * top), batch)
+    factor = 1.0 + 0.9 * signed
+    if operator == "brightness":
+        x = x * factor
+    elif operator == "saturation":
+        flat = grey(x)
+        x = flat + (x - flat) * factor
+    elif operator == "contrast":
+        mean = grey(x).mean(dim=(2, 3), keepdim=True)
+        x = mean + (x - mean) * factor
+    elif operator == "sharpness":
+        x = _softened(x).lerp(x, factor.expand_as(x))
+    elif operator == "posterize":
+        width = 2.0 ** round(strength * 4)  # of a step, in levels of bytes
+        x = (x * 255 / width + 1e-3).floor() * width / 255
+    elif operator == "solarize":
+        x = torch.where(x >= 1.0 - strength, 1.0 - x, x) if strength else x
+    elif operator == "autocontrast":
+        low, high = x.amin(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
+        x = torch.where(high > low, (x - low) / (high - low).clamp(min=1e-6), x)
+    else:
+        x = equalized(x)
+    return like(batch, x.clamp(0.0, 1.0) * top)
 
 
 def _softened(x: Tensor) -> Tensor:
