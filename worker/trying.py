@@ -1,4 +1,4 @@
-"""Answers the API's questions about specs: a child process each, which must not take long."""
+"""Answers the API's questions that need torch: a child process each, which must not take long."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answer_trial(context: WorkerContext, trial_id: str) -> None:
 
 
 def _tried(question: dict[str, Any], trial_id: str) -> Any:
-    """The findings; None if the trial died or took too long."""
+    """The child's answer; None if the trial died or took too long."""
     child, until = Child("worker.trier", name=trial_id), time.monotonic() + ANSWER_SECONDS
     sources: list[Any] = [child.connection, *child.readers]
     try:
@@ -40,7 +40,7 @@ def _tried(question: dict[str, Any], trial_id: str) -> Any:
             ready: list[Any] = wait(sources, left)
             for source in ready:
                 if source is child.connection:
-                    return receive(child.connection).data["findings"]
+                    return receive(child.connection).data["answer"]
                 lines = source.read()
                 for line in lines or ():
                     log.warning("%s: %s", trial_id, line)

@@ -16,6 +16,7 @@ from pydantic import (
 
 from trainyard.errors import Mistake
 from trainyard.spec.augmentations import AUGMENTATIONS, Augmentation
+from trainyard.spec.augmentations.fitting import mistakes_of_augmentations
 from trainyard.spec.component import OneOf
 from trainyard.spec.kinds import PICTURES, is_for, not_for
 from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
@@ -237,15 +238,9 @@ class TrainingSpec(_Part):
         found += mistakes_of_steps(self.preprocess or [], input_shape, f"{path}/preprocess")
         for index, metric in enumerate(self.metrics):
             found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
-        for index, augmentation in enumerate(self.augment):
-            found += augmentation.mistakes(input_shape, f"{path}/augment/{index}")
+        found += mistakes_of_augmentations(self.augment, input_shape, f"{path}/augment")
         if self.cutmix is not None and not is_for(PICTURES, input_shape):
             found.append(not_for(f"{path}/cutmix", "cutmix", PICTURES, input_shape))
-        found += [
-            not_for(f"{path}/augment/{index}", step.type, step.kinds, input_shape)
-            for index, step in enumerate(self.augment)
-            if not is_for(step.kinds, input_shape)
-        ]
         return found
 
     def _mistakes_of_pairs(self, path: str) -> list[Mistake]:
