@@ -6,9 +6,9 @@ pictures of bytes are cast and rounded about each, and draws on the host. Shifts
 maps take about as long there; flips, rotation, resized crops, elastic, colours, blur, erasing and
 CLAHE take 1.4 to 8 times as long. Two are slower here and are ours all the same: RandAugment, since
 kornia draws one policy for the whole batch and here each picture has its own, and equalisation,
-since kornia's goes picture by picture through ``histc``, which no export holds. torchvision's
-``transforms.v2`` draw one set of numbers for a whole batch, and its wheels do not import beside a
-torch of another build, such as that for CPUs.
+since kornia's jumps by whole levels and sums floats by ``cumsum``, so that it repeats neither in an
+export behind a resize nor on a GPU. torchvision's ``transforms.v2`` draw one set of numbers for a
+whole batch, and its wheels do not import beside a torch of another build, such as that for CPUs.
 """
 
 from __future__ import annotations
