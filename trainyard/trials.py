@@ -1,17 +1,22 @@
-"""Questions to a worker that are answered at once: is a spec with definitions sound in torch?
+"""Questions to a worker that are answered at once: is a spec with definitions sound in torch, and
+what do augmentations make of some samples?
 
 The API never loads torch. It leaves the question in Redis for some seconds and rings a worker of
-the ``ingest`` queue, which leaves the answer there. Both are small JSON; neither is kept. Without
+the ``ingest`` queue, which leaves the answer there. Both are JSON of
+some megabytes at most; neither is kept. Without
 Redis, or without a worker that has time, there is no answer, and the caller says so.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import time
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import redis
 
 from trainyard.ids import new_id
@@ -22,6 +27,16 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0  # within which the caller has an answer
 _KEPT_SECONDS = 30  # until what nobody fetched is gone
+
+
+def text_of(array: npt.NDArray[Any]) -> str:
+    """The bytes of an array as they travel in a question; ``array_of`` undoes it."""
+    return base64.b64encode(np.ascontiguousarray(array).data).decode()
+
+
+def array_of(text: str, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """An array that may be written to; one axis of ``shape`` may be -1."""
+    return np.frombuffer(bytearray(base64.b64decode(text)), dtype).reshape(shape)
 
 
 class Trials:

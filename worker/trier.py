@@ -1,6 +1,8 @@
-"""The child process of a trial: tries a spec's definitions in torch under a limit of memory.
+"""The child process of a trial: what a question needs torch for, under a limit of memory.
 
-Message to it: ``start`` (spec, input_shape, num_classes, task). From it: ``tried`` with findings.
+Message to it: ``start`` with the question: ``spec``, ``input_shape``, ``num_classes`` and
+``task`` of definitions to try, or ``preview`` of steps to look at (``trainyard.trials``). From it:
+``tried`` with the answer: findings, or what the samples became.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ from trainyard.errors import TrainyardError
 from trainyard.plugins import load_plugins
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_check
+from trainyard.spec.preprocess import Statistics
+from trainyard.spec.preview import parse_preview
+from trainyard.trials import array_of
 from worker.messages import Message, receive, send
+from worker.training.preview import preview
 from worker.training.trial import Finding, try_definitions
 
 load_plugins()  # here, so that the fork server has done it for every trial
@@ -30,12 +36,13 @@ _TOO_LARGE = Finding(
 
 
 def main(connection: Connection[Any, Any]) -> None:
-    """Try the spec of the first message."""
+    """Answer the first message."""
     resource.setrlimit(resource.RLIMIT_DATA, (_MAX_DATA_BYTES, _MAX_DATA_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     torch.set_num_threads(1)
-    findings = _try(receive(connection).data)
-    send(connection, Message("tried", {"findings": findings}))
+    data = receive(connection).data
+    answer = _preview(data) if "preview" in data else _try(data)
+    send(connection, Message("tried", {"answer": answer}))
 
 
 def _try(data: dict[str, Any]) -> list[dict[str, str]] | None:
@@ -55,6 +62,25 @@ def _try(data: dict[str, Any]) -> list[dict[str, str]] | None:
     except (TrainyardError, MemoryError, RuntimeError) as error:
         traceback.print_exc()
         return [_TOO_LARGE.as_dict()] if _is_of_memory(error) else None
+
+
+def _preview(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """What the samples became; None where that failed."""
+    try:
+        shape = tuple(data["input_shape"])
+        samples = array_of(data["samples"], data["dtype"], (-1, *shape))
+        masks = data["masks"] and array_of(data["masks"], "uint8", (-1, *shape[1:]))
+        return preview(
+            parse_preview(data["preview"], shape),
+            samples,
+            masks,
+            Statistics(data["mean"], data["std"]),
+            num_variants=data["variants"],
+            seed=data["seed"],
+        )
+    except (TrainyardError, MemoryError, RuntimeError):
+        traceback.print_exc()
+        return None
 
 
 def _is_of_memory(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""Answers the API's questions about specs: a child process each, which must not take long."""
+"""Answers the API's questions that need torch: a child process each, which must not take long."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _findings(child: Child, until: float, trial_id: str) -> Any:
             if source is not child.messages:
                 _log_lines(trial_id, told or ())
             elif told:
-                return told[0].data["findings"]
+                return told[0].data["answer"]
             elif told is None:
                 log.warning("%s died", trial_id)
                 return None

@@ -9,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Caller
 from api.context import Ctx
+from api.datasets.preview import previewed
 from api.datasets.samples import opened, picture, samples
-from api.datasets.schemas import Dataset, DatasetList, SampleList
+from api.datasets.schemas import Dataset, DatasetList, Preview, PreviewRequest, SampleList
 from api.datasets.upload import take_in
 from api.datasets.views import dataset_view
 from api.idempotency import IdempotencyKey
@@ -153,3 +154,16 @@ def get_sample_picture(
     if if_none_match == etag:
         return Response(status_code=304, headers=headers)
     return Response(png, headers=headers, media_type="image/png")
+
+
+@router.post("/{dataset_id}/augmented", responses={409: {}, 503: {}})
+def preview_augmentation(
+    context: Ctx, caller: Caller, dataset_id: str, body: PreviewRequest
+) -> Preview:
+    """What augmentations and preprocessing make of some samples, to look at; nothing is kept.
+
+    A worker that takes in datasets answers within 5 s; 503 where none does.
+    """
+    with context.database.read() as session:
+        row = datasets.get_dataset(session, caller.owner_id, dataset_id)
+    return previewed(context, opened(context, row), body)

@@ -51,9 +51,10 @@ def made_splits() -> dict[str, Split]:
     return {"train": made_split(70, 1), "val": made_split(33, 2), "test": made_split(34, 3)}
 
 
-def statistics_of(split: Split) -> Statistics:
+def statistics_of(split: Split, num_channels: int = 1) -> Statistics:
+    """Of all values together, the same for each channel."""
     x = split.x.astype(np.float64)
-    return Statistics([float(x.mean())], [float(x.std())])
+    return Statistics([float(x.mean())] * num_channels, [float(x.std())] * num_channels)
 
 
 def job(layers: list[dict[str, Any]] = SMALL_LAYERS, **training: Any) -> JobSpec:

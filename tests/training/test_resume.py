@@ -21,7 +21,7 @@ from trainyard.spec.schedules import SCHEDULES
 from worker.training.build import build
 from worker.training.checkpoint import pack_weights
 from worker.training.loop import train
-from worker.training.protocol import Outcome
+from worker.training.protocol import Outcome, Split
 from worker.training.run import Run
 from worker.training.state import restore, snapshot_of
 
@@ -34,7 +34,9 @@ Json = dict[str, Any]
 QUESTIONS = (0, 1, 2, 2, 2, 3)
 IN_THE_TEST = 11  # of two epochs without an interruption: in the same place
 # These go through the test and the export too, which takes a hundred times as long as the rest.
-THROUGH = {"batch norm", "ema", "accumulate", "early stopping", "embeddings", "definitions"}
+THROUGH = {
+    "batch norm", "ema", "accumulate", "early stopping", "embeddings", "definitions", "preprocess",
+}  # fmt: skip
 
 CONV: list[Json] = [
     {"type": "conv2d", "out_channels": 6, "kernel_size": 3, "name": "conv"},
@@ -77,6 +79,19 @@ FEATURES: dict[str, Json] = {
     "augment": {"augment": [
         {"type": "random_flip"}, {"type": "random_crop", "padding": 2}, {"type": "random_rotation"},
         {"type": "cutout"}, {"type": "gaussian_noise"}]},
+    "geometric augment": {"augment": [
+        {"type": "random_affine", "degrees": 9.0}, {"type": "elastic", "alpha": 9.0, "sigma": 1.0},
+        {"type": "random_right_turn"}, {"type": "random_resized_crop"}, {"type": "rand_augment"}]},
+    "preprocess": {"preprocess": [
+        {"type": "resize", "size": 14}, {"type": "clahe", "tiles": 2}, {"type": "equalize"},
+        {"type": "center_crop", "size": 12}, {"type": "normalize"}]},
+    "series": {
+        "augment": [
+            {"type": "jitter"}, {"type": "scaling"}, {"type": "magnitude_warp"},
+            {"type": "time_mask"}, {"type": "time_shift"}, {"type": "time_crop"}],
+        "preprocess": [
+            {"type": "difference"}, {"type": "standardize_window"}, {"type": "normalize"}],
+        "layers": [{"type": "conv1d", "out_channels": 6, "kernel_size": 3}, *CONV[3:]]},
     "early stopping": {"epochs": 4, "early_stopping": {"patience": 1, "min_delta": 0.5}},
     "class weights": {"loss": {"type": "cross_entropy", "class_weights": "balanced"}},
     "clipping": {"clip_gradient_norm": 0.1, "clip_gradient_value": 0.01},
@@ -107,8 +122,20 @@ def spec_of(feature: Json) -> JobSpec:
     )
 
 
+def is_of_series(spec: JobSpec) -> bool:
+    return any("pictures" not in step.kinds for step in spec.training.augment)
+
+
 def graph_of(spec: JobSpec) -> Graph:
-    return resolve(spec.model, (1, 12, 12), 3, takes=spec.training.loss.takes)
+    shape = spec.training.model_shape((12, 12) if is_of_series(spec) else (1, 12, 12))
+    return resolve(spec.model, shape, 3, takes=spec.training.loss.takes)
+
+
+def splits_of(spec: JobSpec) -> dict[str, Split]:
+    """Pictures, or their rows as the channels of series."""
+    if not is_of_series(spec):
+        return SPLITS
+    return {name: Split(split.x[:, 0], split.y) for name, split in SPLITS.items()}
 
 
 SPLITS = {"train": made_split(24, 1), "val": made_split(20, 2), "test": made_split(20, 3)}
@@ -124,8 +151,10 @@ def attempt(
     random.seed(99)
     np.random.seed(98)
     torch.manual_seed(97)
+    splits = splits_of(spec)
+    statistics = statistics_of(splits["train"], num_channels=len(splits["train"].x[0]))
     outcome = train(
-        spec, graph, SPLITS, statistics_of(SPLITS["train"]), GOAL, reporter, reporter,
+        spec, graph, splits, statistics, GOAL, reporter, reporter,
         device="cpu", resume=resume, initial=initial,
     )  # fmt: skip
     return outcome, reporter

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
+
 from tests.support.servers import wait_for
 from tests.worker.harness import Yard
-from trainyard.trials import Trials
+from trainyard.trials import Trials, text_of
 
 LARGE = "pad(x, [8000, 8000, 8000, 8000])"  # 1 GiB a sample
 
@@ -17,6 +19,27 @@ def question(forward: str, backward: str | None = None) -> dict[str, Any]:
     own = {"forward": forward} | ({"backward": backward} if backward else {})
     spec = {"model": {"layers": layers}, "training": {}, "definitions": {"layers": {"own": own}}}
     return {"spec": spec, "input_shape": [1, 8, 8], "num_classes": 3, "task": "classification"}
+
+
+def augments_samples_to_look_at(trials: Trials, yard: Yard) -> None:
+    """Part of what follows, since a worker takes seconds to start."""
+    x = np.arange(2 * 64, dtype=np.uint8).reshape(2, 1, 8, 8)
+    steps = {
+        "augment": [{"type": "random_flip"}, {"type": "own"}],
+        "preprocess": [{"type": "equalize"}, {"type": "normalize"}],
+        "definitions": {"augmentations": {"own": {"forward": "x + randn_like(x)"}}},
+    }
+    asked = {
+        "preview": steps, "input_shape": [1, 8, 8], "dtype": "uint8", "samples": text_of(x),
+        "masks": text_of(x[:, 0] // 100), "mean": [60.0], "std": [40.0], "variants": 2, "seed": 1,
+    }  # fmt: skip
+    first = trials.ask(yard.doorbell, asked)
+    assert first is not None
+    assert [len(item["variants"]) for item in first] == [2, 2]
+    assert first[0]["prepared"]["picture"].startswith("data:image/png;base64,")
+    assert trials.ask(yard.doorbell, asked) == first
+    too_large = {"type": "resize", "size": 60_000}
+    assert trials.ask(yard.doorbell, {**asked, "preview": {"preprocess": [too_large]}}) is None
 
 
 def test_a_worker_answers_within_five_seconds(yard: Yard) -> None:
@@ -33,6 +56,7 @@ def test_a_worker_answers_within_five_seconds(yard: Yard) -> None:
     (found,) = trials.ask(yard.doorbell, question(f"x * mean({LARGE})")) or []
     assert (found["kind"], found["path"]) == ("warning", "/definitions")
     assert "4 GiB" in found["message"]
+    augments_samples_to_look_at(trials, yard)
     trials.close()
     assert worker.stop() == 0
 

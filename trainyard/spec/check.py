@@ -16,6 +16,7 @@ from trainyard.spec.graph import Graph, examine
 from trainyard.spec.initial import fit_of
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.spec.memory import Memory, MemoryBytes, memory_of
+from trainyard.spec.mixing import mistakes_of_mixing
 from trainyard.spec.parts import Expansion
 from trainyard.spec.patterns import matches
 from trainyard.spec.shapes import Shape, ShapeError
@@ -161,6 +162,7 @@ def _layers(graph: Graph) -> list[LayerReport]:
 
 def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
     found = spec.training.mistakes(facts.input_shape, facts.num_classes)
+    found += mistakes_of_mixing(spec.training, facts.task)
     return found + spec.training.mistakes_of_task(facts.task)
 
 

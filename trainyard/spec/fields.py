@@ -69,6 +69,25 @@ def _sizes(rank: int, least: int) -> Own:
     return Own(validate, {"anyOf": [one, many]}, _write_sizes)
 
 
+def _planes(least: int, counts: tuple[int, int]) -> Own:
+    """An integer for all axes, or a list for pictures or for volumes.
+
+    Kept as a tuple, which holds one number where all are the same: that fits both.
+    """
+    text = f"an integer of at least {least}, or a list of {counts[0]} or {counts[1]} of them"
+
+    def validate(value: Any) -> tuple[int, ...]:
+        items = list(value) if isinstance(value, list | tuple) else [value]
+        is_whole = len(items) in (1, *counts) and (len(items) > 1 or not isinstance(value, list))
+        if not is_whole or not all(is_integer(item, least) for item in items):
+            raise expected(text)
+        return tuple(items[:1] if len(set(items)) == 1 else items)
+
+    one = _integer_schema(least)
+    lists = [{"type": "array", "items": one, "minItems": n, "maxItems": n} for n in counts]
+    return Own(validate, {"anyOf": [one, *lists]}, _write_sizes)
+
+
 def _write_sizes(value: Any) -> Any:
     """Back to JSON: one integer when all axes agree."""
     if isinstance(value, str | None):
@@ -141,6 +160,8 @@ PairPad = Annotated[tuple[int, ...], _sizes(2, 0)]
 TriplePad = Annotated[tuple[int, ...], _sizes(3, 0)]
 Sides1d = Annotated[tuple[int, ...], _sizes(2, 0)]
 Sides2d = Annotated[tuple[int, ...], _sizes(4, 0)]
+PlaneSizes = Annotated[tuple[int, ...], _planes(1, (2, 3))]
+PlaneSides = Annotated[tuple[int, ...], _planes(0, (4, 6))]
 Sides3d = Annotated[tuple[int, ...], _sizes(6, 0)]
 ConvPad1d = Annotated[Literal["same", "valid"] | tuple[int, ...], _padding(1)]
 ConvPad2d = Annotated[Literal["same", "valid"] | tuple[int, ...], _padding(2)]

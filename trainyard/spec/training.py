@@ -16,13 +16,15 @@ from pydantic import (
 
 from trainyard.errors import Mistake
 from trainyard.spec.augmentations import AUGMENTATIONS, Augmentation
+from trainyard.spec.augmentations.fitting import mistakes_of_augmentations
 from trainyard.spec.component import OneOf
+from trainyard.spec.kinds import PICTURES, is_for, not_for
 from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
 from trainyard.spec.metrics import METRICS, Accuracy, MeanMetric, Metric
 from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
 from trainyard.spec.patterns import Pattern
 from trainyard.spec.preprocess import PREPROCESS, Geometry, Preprocess
-from trainyard.spec.preprocess.fitting import mistakes_of_steps, only_for_pictures
+from trainyard.spec.preprocess.fitting import mistakes_of_steps
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.tasks import TASK_DEFAULTS
@@ -233,9 +235,10 @@ class TrainingSpec(_Part):
         Raises:
             ShapeError: a step of ``preprocess`` does not take them.
         """
-        for step in self.geometry():
-            if len(input_shape) != 3:
-                raise ShapeError(f"{step.type} takes pictures, not samples of {input_shape}")
+        for step in self.preprocess or []:
+            if not is_for(step.kinds, input_shape):
+                wanted = " or ".join(step.kinds)
+                raise ShapeError(f"{step.type} takes {wanted}, not samples of {input_shape}")
             input_shape = step.output_shape(input_shape)
         return input_shape
 
@@ -263,9 +266,6 @@ class TrainingSpec(_Part):
         if "monitor" in self.model_fields_set and name not in self.series(split) and not found:
             message = _unmeasured(self.monitor, self.series(split))
             found.append(Mistake(f"{path}/monitor", message))
-        if self.cutmix is not None and task not in ("classification", "multi-label"):
-            message = f"cutmix mixes the classes of two pictures, and the task is {task}"
-            found.append(Mistake(f"{path}/cutmix", message, "no cutmix for this task"))
         return found
 
     def mistakes(
@@ -280,15 +280,9 @@ class TrainingSpec(_Part):
         found += mistakes_of_steps(self.preprocess or [], input_shape, f"{path}/preprocess")
         for index, metric in enumerate(self.metrics):
             found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
-        for index, augmentation in enumerate(self.augment):
-            found += augmentation.mistakes(input_shape, f"{path}/augment/{index}")
-        if self.cutmix is not None and len(input_shape) != 3:
-            found.append(only_for_pictures(f"{path}/cutmix", "cutmix", input_shape))
-        if len(input_shape) != 3:
-            found += [
-                only_for_pictures(f"{path}/augment/{index}", step.type, input_shape)
-                for index, step in enumerate(self.augment)
-            ]
+        found += mistakes_of_augmentations(self.augment, input_shape, f"{path}/augment")
+        if self.cutmix is not None and not is_for(PICTURES, input_shape):
+            found.append(not_for(f"{path}/cutmix", "cutmix", PICTURES, input_shape))
         return found
 
     def _mistakes_of_pairs(self, path: str) -> list[Mistake]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trainyard.spec.definitions.augmentations import DefinedAugmentation
 from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.graph import Graph
 from trainyard.spec.patterns import matches, names_of
@@ -26,6 +27,7 @@ def warnings_of(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> li
         *_of_size(facts, graph),
         *_of_rate(training),
         *_of_patterns(training, graph),
+        *_of_masks(training, facts),
     ]
 
 
@@ -99,4 +101,16 @@ def _of_patterns(training: TrainingSpec, graph: Graph) -> list[str]:
         f"the pattern {pattern!r} (/training/{place}) fits no layer with weights"
         for place, pattern in patterns.items()
         if not matches(pattern, names)
+    ]
+
+
+def _of_masks(training: TrainingSpec, facts: DatasetFacts) -> list[str]:
+    """Own augmentations see pictures alone: what moves pixels would part them from their masks."""
+    if facts.task != "segmentation":
+        return []
+    return [
+        f"{step.type} changes pictures and leaves masks as they are: one that moves pixels would "
+        f"part the two (/training/augment/{place})"
+        for place, step in enumerate(training.augment)
+        if isinstance(step, DefinedAugmentation)
     ]

@@ -14,14 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from trainyard.spec.preprocess import Statistics, affine
+from trainyard.spec.preprocess import Statistics
 from trainyard.spec.training import TrainingSpec
 from worker.training import device as devices
 from worker.training.augment import augmenter
 from worker.training.averaging import Average
 from worker.training.build import build
-from worker.training.colours import after_colours
-from worker.training.data import Preprocessing, Samples
+from worker.training.data import Samples
 from worker.training.device import Tensors
 from worker.training.goals import as_targets, class_counts, loss_of, unscaling
 from worker.training.groups import freeze, parameter_groups
@@ -29,6 +28,7 @@ from worker.training.metrics import Accumulator
 from worker.training.mixing import mixed
 from worker.training.nearest_mean import add_nearest_mean
 from worker.training.position import Position
+from worker.training.preparing import preprocessing_of
 from worker.training.protocol import Goal, Split
 from worker.training.samples import Pass
 from worker.training.smaller import in_memory
@@ -68,9 +68,7 @@ class Run:
         self._train_mode()
         self.average = Average(self.network, training.ema) if training.ema is not None else None
         self.raw_shape: tuple[int, ...] = train_split.x.shape[1:]
-        statistics = after_colours(training.preprocess, train_split, statistics)
-        folded = affine(training.preprocess, statistics, dtype=str(train_split.x.dtype))
-        self.preprocess = Preprocessing(folded, self.raw_shape, training.geometry()).to(device)
+        self.preprocess = preprocessing_of(training.preprocess, train_split, statistics, device)
         self.augment = augmenter(training.augment)
         parameters = parameter_groups(self.network, graph, training)
         self.optimizer = training.optimizer.build(parameters, fused=True)

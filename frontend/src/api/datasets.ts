@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 
 import { client, unwrap } from './client'
-import type { SplitName } from './types'
+import type { Preview, PreviewRequest, SplitName } from './types'
 
 const INGESTING_MILLISECONDS = 1000
 
@@ -59,5 +59,15 @@ export const samplesQuery = (id: string, { split, className, limit }: SampleFilt
 export function deleteDataset(id: string): Promise<{ freed_bytes: number }> {
   return unwrap(
     client.DELETE('/v1/datasets/{dataset_id}', { params: { path: { dataset_id: id } } }),
+  )
+}
+
+/** What the steps of the request make of some samples; a worker works it out. */
+export function previewSamples(id: string, request: PreviewRequest): Promise<Preview> {
+  return unwrap(
+    client.POST('/v1/datasets/{dataset_id}/augmented', {
+      params: { path: { dataset_id: id } },
+      body: request,
+    }),
   )
 }

@@ -132,6 +132,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets/{dataset_id}/augmented": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Augmentation
+         * @description What augmentations and preprocessing make of some samples, to look at; nothing is kept.
+         *
+         *     A worker that takes in datasets answers within 5 s; 503 where none does.
+         */
+        post: operations["preview_augmentation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets/{dataset_id}/samples": {
         parameters: {
             query?: never;
@@ -1821,6 +1843,84 @@ export interface components {
             predictions: components["schemas"]["Prediction"][];
         };
         /**
+         * Preview
+         * @description What steps make of samples of a dataset.
+         */
+        Preview: {
+            /** Items */
+            items: components["schemas"]["PreviewedSample"][];
+        };
+        /**
+         * PreviewRequest
+         * @description Which samples to look at, and what is done to them.
+         */
+        PreviewRequest: {
+            /**
+             * Augment
+             * @description As `training.augment` of a job; see /v1/augmentations.
+             * @default []
+             */
+            augment: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Definitions
+             * @description As a job's, for own augmentations.
+             * @default {}
+             */
+            definitions: {
+                [key: string]: unknown;
+            };
+            /**
+             * N
+             * @description How many samples, evenly spread over the split, or their places in it.
+             * @default 4
+             */
+            n: number | number[];
+            /**
+             * Preprocess
+             * @description As `training.preprocess`; absent: samples are shown raw. See /v1/preprocess.
+             */
+            preprocess?: {
+                [key: string]: unknown;
+            }[] | null;
+            /**
+             * Seed
+             * @description Of the random numbers; the same seed gives the same variants.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Split
+             * @default train
+             * @enum {string}
+             */
+            split: "train" | "val" | "test";
+            /**
+             * Variants
+             * @description How often each one is changed.
+             * @default 4
+             */
+            variants: number;
+        };
+        /** PreviewedSample */
+        PreviewedSample: {
+            /**
+             * N
+             * @description Its place in the split, from 0.
+             */
+            n: number;
+            /** @description As it is stored. */
+            original: components["schemas"]["Shown"];
+            /** @description After `preprocess` alone; null where there is none. */
+            prepared: components["schemas"]["Shown"] | null;
+            /**
+             * Variants
+             * @description After `augment` and `preprocess`.
+             */
+            variants: components["schemas"]["Shown"][];
+        };
+        /**
          * Problem
          * @description One finding of the scan; an ``error`` means the dataset is rejected.
          */
@@ -2198,6 +2298,22 @@ export interface components {
             key_id: string;
             /** Owner */
             owner: string;
+        };
+        /**
+         * Shown
+         * @description A sample to look at: one of the two is null.
+         */
+        Shown: {
+            /**
+             * Picture
+             * @description A PNG as a `data:` URL; masks lie over it in colour; of a volume the slice in the middle.
+             */
+            picture: string | null;
+            /**
+             * Series
+             * @description The values of each channel.
+             */
+            series: number[][] | null;
         };
         /** Split */
         Split: {
@@ -2783,6 +2899,122 @@ export interface operations {
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    preview_augmentation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Not understood at all */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Over a limit of size */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

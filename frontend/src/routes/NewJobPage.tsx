@@ -12,6 +12,7 @@ import { CheckPanel } from '../components/CheckPanel'
 import { DatasetPicker } from '../components/DatasetPicker'
 import { ErrorAlert } from '../components/PageError'
 import { PageHeader } from '../components/PageHeader'
+import { PreviewPanel } from '../components/PreviewPanel'
 import { jumpTo, SpecEditor } from '../components/SpecEditor'
 import { sayError } from '../components/toasts'
 import { useSpecCheck } from '../components/useSpecCheck'
@@ -52,6 +53,9 @@ function SpecForm({ start, fromJob, datasets }: SpecFormProps) {
   const check = useSpecCheck(text)
   const submit = useSubmit()
   const chosen = memberOf(text, 'dataset')
+  const ready = datasets.find(
+    ({ id, name, status }) => status === 'ready' && (id === chosen || name === chosen),
+  )
   return (
     <Stack gap="lg">
       <PageHeader title={fromJob ? 'Train again with changes' : 'New job'}>
@@ -98,6 +102,7 @@ function SpecForm({ start, fromJob, datasets }: SpecFormProps) {
           />
         </Grid.Col>
       </Grid>
+      {ready && <PreviewPanel key={ready.id} datasetId={ready.id} spec={check.valid} />}
     </Stack>
   )
 }

@@ -18,6 +18,8 @@ from trainyard.spec.augmentations.base import (
     some,
     white,
 )
+from trainyard.spec.augmentations.smoothing import blurred
+from trainyard.spec.kinds import Kinds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 Sigma = Annotated[float, Field(gt=0.0, le=20.0)]
 
 
-def _grey(values: Tensor) -> Tensor:
+def grey(values: Tensor) -> Tensor:
     """(N, 1, H, W): ITU-R 601 luma of three channels, else their mean."""
     if values.shape[1] != 3:
         return values.mean(dim=1, keepdim=True)
@@ -62,11 +64,11 @@ class ColorJitter(Augmentation):
             )
             values = batch.float() * bright
             if self.contrast:
-                mean = _grey(values).mean(dim=(2, 3), keepdim=True)
+                mean = grey(values).mean(dim=(2, 3), keepdim=True)
                 values = mean + (values - mean) * strong
             if self.saturation:
-                grey = _grey(values)
-                values = grey + (values - grey) * vivid
+                flat = grey(values)
+                values = flat + (values - flat) * vivid
             return some(batch, self.p, like(batch, values))
 
         return change
@@ -83,7 +85,7 @@ class RandomGrayscale(Augmentation):
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "random_grayscale", "p": 0.5},)
 
     def build(self) -> BatchFunction:
-        return lambda batch: some(batch, self.p, like(batch, _grey(batch.float())).expand_as(batch))
+        return lambda batch: some(batch, self.p, like(batch, grey(batch.float())).expand_as(batch))
 
 
 @AUGMENTATIONS.register
@@ -125,30 +127,20 @@ class GaussianBlur(Augmentation):
         return size
 
     def build(self) -> BatchFunction:
-        import torch
-        from torch.nn.functional import conv2d, pad
-
         low, high = sorted(self.sigma)
-        half = self.kernel_size // 2
 
         def change(batch: Tensor) -> Tensor:
-            num, channels, height, width = batch.shape
-            places = torch.arange(-half, half + 1, device=batch.device)
-            sigma = between(num, low, high, batch.device).view(num, 1)
-            weights = (-(places**2) / (2 * sigma**2)).softmax(dim=1)
-            kernel = weights.repeat_interleave(channels, dim=0)[:, None, :]
-            planes = batch.float().reshape(1, num * channels, height, width)
-            planes = pad(planes, (half,) * 4, mode="replicate")
-            planes = conv2d(planes, kernel[:, :, None, :], groups=num * channels)
-            planes = conv2d(planes, kernel[:, :, :, None], groups=num * channels)
-            return some(batch, self.p, like(batch, planes.view(batch.shape)))
+            sigma = between(len(batch), low, high, batch.device)
+            return some(batch, self.p, like(batch, blurred(batch.float(), sigma, self.kernel_size)))
 
         return change
 
 
 @AUGMENTATIONS.register
 class GaussianNoise(Augmentation):
-    """Adds normal noise to every value."""
+    """Adds normal noise to every value; of series, `jitter` asks for its share of their own."""
+
+    kinds: ClassVar[Kinds] = ("series", "pictures", "volumes")
 
     type: Literal["gaussian_noise"] = "gaussian_noise"
     std: Annotated[float, Field(gt=0.0, le=1e6)] = 0.05

@@ -1,4 +1,4 @@
-"""Augmentations that cover a part of each picture with zeros."""
+"""Augmentations that cover a part of each picture with zeros; masks keep what was there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Augmentations that map pictures by matrices, sampled bilinearly; zeros come in from outside."""
+"""Augmentations that map pictures by matrices, sampled bilinearly; zeros come in from outside.
+
+Masks are mapped by the same matrices and take the nearest pixel's class, class 0 from outside.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,19 @@ from pydantic import Field, field_validator
 
 from trainyard.spec.augmentations.base import (
     AUGMENTATIONS,
-    Augmentation,
     Chance,
     Fraction,
+    GeometricAugmentation,
     Ratio,
     between,
     like,
-    some,
+    some_pairs,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.augmentations.base import BatchFunction
+    from trainyard.spec.augmentations.base import PairFunction
 
 Degrees = Annotated[float, Field(ge=0.0, le=180.0)]
 Slant = Annotated[float, Field(ge=0.0, le=60.0)]
@@ -35,26 +38,43 @@ def _in_order(values: tuple[float, float]) -> tuple[float, float]:
     return values
 
 
-def _sampled(batch: Tensor, rows: list[list[Tensor]]) -> Tensor:
-    """Each picture where its 2 by 3 matrix, from output to input places in pixels, says.
+def grid_of(batch: Tensor, rows: list[list[Tensor]]) -> Tensor:
+    """Where each pixel comes from by its picture's 2 by 3 matrix, for ``sampled``.
 
-    Places count from the picture's centre, so that turns keep right angles in pictures that
-    are not square.
+    The matrix goes from output to input places in pixels, which count from the picture's centre,
+    so that turns keep right angles in pictures that are not square.
     """
     import torch
-    from torch.nn.functional import affine_grid, grid_sample
+    from torch.nn.functional import affine_grid
 
     height, width = batch.shape[-2:]
     flat = torch.stack([torch.stack([v.flatten() for v in row], 1) for row in rows], 1)
     size = torch.tensor([width / 2, height / 2], device=batch.device)
     ones = torch.ones(1, device=batch.device)
     matrix = flat * torch.cat([size, ones]) / size[:, None]
-    grid = affine_grid(matrix, list(batch.shape), align_corners=False)
-    return like(batch, grid_sample(batch.float(), grid, align_corners=False))
+    return affine_grid(matrix, list(batch.shape), align_corners=False)
+
+
+def sampled(batch: Tensor, masks: Tensor | None, grid: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Pictures bilinearly and masks by the nearest pixel, where the grid (N, H, W, 2) says."""
+    from torch.nn.functional import grid_sample
+
+    pictures = like(batch, grid_sample(batch.float(), grid, align_corners=False))
+    if masks is None:
+        return pictures, None
+    planes = grid_sample(masks[:, None].float(), grid, mode="nearest", align_corners=False)
+    return pictures, planes[:, 0].to(masks.dtype)
+
+
+def mapped(
+    batch: Tensor, masks: Tensor | None, p: float, rows: list[list[Tensor]]
+) -> tuple[Tensor, Tensor | None]:
+    """Each picture, with probability ``p``, as its matrix says, and its mask with it."""
+    return some_pairs(batch, masks, p, sampled(batch, masks, grid_of(batch, rows)))
 
 
 @AUGMENTATIONS.register
-class RandomAffine(Augmentation):
+class RandomAffine(GeometricAugmentation):
     """Turns, shifts, scales and shears each picture at random about its centre."""
 
     type: Literal["random_affine"] = "random_affine"
@@ -76,8 +96,8 @@ class RandomAffine(Augmentation):
 
     _order = field_validator("scale")(_in_order)
 
-    def build(self) -> BatchFunction:
-        def change(batch: Tensor) -> Tensor:
+    def build_pair(self) -> PairFunction:
+        def change(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
             num, device = len(batch), batch.device
             turn, slant = math.radians(self.degrees), math.radians(self.shear)
             angle = between(num, -turn, turn, device)
@@ -91,13 +111,13 @@ class RandomAffine(Augmentation):
                 [cos / size, (sin + tangent * cos) / size, right],
                 [-sin / size, (cos - tangent * sin) / size, down],
             ]
-            return some(batch, self.p, _sampled(batch, rows))
+            return mapped(batch, masks, self.p, rows)
 
         return change
 
 
 @AUGMENTATIONS.register
-class RandomRotation(Augmentation):
+class RandomRotation(GeometricAugmentation):
     """Turns each picture about its centre by an angle of up to ``degrees`` to either side."""
 
     type: Literal["random_rotation"] = "random_rotation"
@@ -111,12 +131,12 @@ class RandomRotation(Augmentation):
         {"type": "random_rotation", "degrees": 180.0, "p": 0.5},
     )
 
-    def build(self) -> BatchFunction:
-        return RandomAffine(degrees=self.degrees, p=self.p).build()
+    def build_pair(self) -> PairFunction:
+        return RandomAffine(degrees=self.degrees, p=self.p).build_pair()
 
 
 @AUGMENTATIONS.register
-class RandomResizedCrop(Augmentation):
+class RandomResizedCrop(GeometricAugmentation):
     """Enlarges a random part of each picture to the whole (Szegedy et al., 2015)."""
 
     type: Literal["random_resized_crop"] = "random_resized_crop"
@@ -134,10 +154,10 @@ class RandomResizedCrop(Augmentation):
 
     _order = field_validator("scale", "ratio")(_in_order)
 
-    def build(self) -> BatchFunction:
+    def build_pair(self) -> PairFunction:
         import torch
 
-        def change(batch: Tensor) -> Tensor:
+        def change(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
             num, device = len(batch), batch.device
             area = between(num, *self.scale, device).sqrt()
             low, high = (math.log(ratio) / 2 for ratio in self.ratio)
@@ -148,6 +168,6 @@ class RandomResizedCrop(Augmentation):
             down = (1 - up) * between(num, -0.5, 0.5, device) * height
             zero = torch.zeros_like(right)
             rows = [[across, zero, right], [zero, up, down]]
-            return some(batch, self.p, _sampled(batch, rows))
+            return mapped(batch, masks, self.p, rows)
 
         return change

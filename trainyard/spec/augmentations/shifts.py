@@ -1,4 +1,4 @@
-"""Augmentations that move whole pixels."""
+"""Augmentations that move whole pixels, and those of masks with them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.augmentations.base import AUGMENTATIONS, Augmentation, Chance
+from trainyard.spec.augmentations.base import (
+    AUGMENTATIONS,
+    Chance,
+    GeometricAugmentation,
+    some_pairs,
+)
+from trainyard.spec.kinds import PLANES, Kinds
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.augmentations.base import BatchFunction
+    from trainyard.spec.augmentations.base import PairFunction
 
 
 @AUGMENTATIONS.register
-class RandomFlip(Augmentation):
-    """Mirrors each picture with probability ``p``."""
+class RandomFlip(GeometricAugmentation):
+    """Mirrors each picture or volume with probability ``p``."""
+
+    kinds: ClassVar[Kinds] = PLANES
 
     type: Literal["random_flip"] = "random_flip"
     p: Chance = 0.5
@@ -29,20 +37,49 @@ class RandomFlip(Augmentation):
         {"type": "random_flip", "p": 0.25, "direction": "vertical"},
     )
 
-    def build(self) -> BatchFunction:
-        import torch
-
+    def build_pair(self) -> PairFunction:
         axis = -1 if self.direction == "horizontal" else -2
 
-        def flip(batch: Tensor) -> Tensor:
-            chosen = torch.rand(len(batch), 1, 1, 1, device=batch.device) < self.p
-            return torch.where(chosen, batch.flip(axis), batch)
+        def flip(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
+            mirrored = None if masks is None else masks.flip(axis)
+            return some_pairs(batch, masks, self.p, (batch.flip(axis), mirrored))
 
         return flip
 
 
 @AUGMENTATIONS.register
-class RandomCrop(Augmentation):
+class RandomRightTurn(GeometricAugmentation):
+    """Turns each square picture by 90, 180 or 270 degrees with probability ``p``; by 180 only
+    where pictures are not square."""
+
+    type: Literal["random_right_turn"] = "random_right_turn"
+    p: Chance = 0.75
+    """Probability that a picture is turned."""
+
+    examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "random_right_turn"},)
+
+    def build_pair(self) -> PairFunction:
+        import torch
+
+        def turn(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
+            height, width = batch.shape[-2:]
+            turns = [1, 2, 3] if height == width else [2]
+            which = torch.randint(len(turns), (len(batch), 1, 1, 1), device=batch.device)
+
+            def turned(planes: Tensor, which: Tensor) -> Tensor:
+                whole = planes
+                for place, count in enumerate(turns):
+                    whole = torch.where(which == place, planes.rot90(count, (-2, -1)), whole)
+                return whole
+
+            of_masks = None if masks is None else turned(masks, which[:, 0])
+            return some_pairs(batch, masks, self.p, (turned(batch, which), of_masks))
+
+        return turn
+
+
+@AUGMENTATIONS.register
+class RandomCrop(GeometricAugmentation):
     """Pads with zeros and cuts each picture out again at a random place, its size kept."""
 
     type: Literal["random_crop"] = "random_crop"
@@ -51,19 +88,22 @@ class RandomCrop(Augmentation):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "random_crop", "padding": 2},)
 
-    def build(self) -> BatchFunction:
+    def build_pair(self) -> PairFunction:
         import torch
         from torch.nn.functional import pad
 
-        def crop(batch: Tensor) -> Tensor:
+        def crop(batch: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor | None]:
             num, _, height, width = batch.shape
             device = batch.device
             top, left = torch.randint(2 * self.padding + 1, (2, num, 1), device=device)
             rows = (top + torch.arange(height, device=device))[:, None, :, None]
             columns = (left + torch.arange(width, device=device))[:, None, None, :]
             samples = torch.arange(num, device=device)[:, None, None, None]
-            channels = torch.arange(batch.shape[1], device=device)[None, :, None, None]
-            padded = pad(batch, (self.padding,) * 4)
-            return padded[samples, channels, rows, columns]
+
+            def cut(planes: Tensor) -> Tensor:
+                channels = torch.arange(planes.shape[1], device=device)[None, :, None, None]
+                return pad(planes, (self.padding,) * 4)[samples, channels, rows, columns]
+
+            return cut(batch), None if masks is None else cut(masks[:, None])[:, 0]
 
         return crop

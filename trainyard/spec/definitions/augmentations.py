@@ -10,6 +10,7 @@ from trainyard.spec.definitions.components import arg_values, component_class
 from trainyard.spec.definitions.expressions import tree_of
 from trainyard.spec.definitions.layers import SIZES
 from trainyard.spec.definitions.model import AugmentationDefinition
+from trainyard.spec.kinds import ALL, Kinds
 from trainyard.spec.language.lowering import Program, lower
 from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.running import on_tensors
@@ -25,7 +26,9 @@ AUGMENTATION_NAMES = ("x", "sample", "N", "C", "D", "H", "W", "L")
 
 
 class DefinedAugmentation(Augmentation):
-    """An augmentation whose computation is an expression."""
+    """An augmentation whose computation is an expression. It changes values: masks stay."""
+
+    kinds: ClassVar[Kinds] = ALL
 
     definition: ClassVar[AugmentationDefinition]
 

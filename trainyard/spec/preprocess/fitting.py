@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainyard.errors import Mistake
-from trainyard.spec.preprocess.base import Geometry, Preprocess
+from trainyard.spec.kinds import is_for, not_for
+from trainyard.spec.preprocess.base import Geometry, Preprocess, Values
 from trainyard.spec.preprocess.colours import Colours
 from trainyard.spec.shapes import Shape, ShapeError
 
@@ -18,25 +19,37 @@ def mistakes_of_steps(steps: Sequence[Preprocess], input_shape: Shape, path: str
     found: list[Mistake] = []
     shape: Shape | None = input_shape
     reckons: str | None = None  # the type of a step before that reckons with values
+    leaves: str | None = None  # the type of a step before after which values are not 0…1
     for index, step in enumerate(steps):
         place = f"{path}/{index}"
         if isinstance(step, Colours) and reckons:
             message = f"{step.type} mixes raw channels: it comes before {reckons}"
             found.append(Mistake(place, message, f"{step.type}, then {reckons}"))
-        if not isinstance(step, Geometry):
-            reckons = step.type
+        if isinstance(step, Values):
+            if step.needs_unit and leaves:
+                message = f"{step.type} takes values of 0…1: it comes before {leaves}"
+                found.append(Mistake(place, message, f"{step.type}, then {leaves}"))
+            reckons = None
+            leaves = None if step.gives_unit else leaves or _bent(step)
+        elif not isinstance(step, Geometry):
+            reckons = leaves = step.type
             found += _mistakes_of_channels(step, shape, place)
-        elif shape is not None:
+        if shape is not None:
             shape, mistakes = _after(step, shape, place, input_shape)
             found += mistakes
     return found
 
 
+def _bent(step: Values) -> str | None:
+    """The step's type where what it gives is not within 0…1."""
+    return None if step.type == "clip" else step.type
+
+
 def _after(
-    step: Geometry, shape: Shape, place: str, input_shape: Shape
+    step: Preprocess, shape: Shape, place: str, input_shape: Shape
 ) -> tuple[Shape | None, list[Mistake]]:
-    if len(shape) != 3:
-        return None, [only_for_pictures(place, step.type, input_shape)]
+    if not is_for(step.kinds, shape):
+        return None, [not_for(place, step.type, step.kinds, input_shape)]
     try:
         return step.output_shape(shape), []
     except ShapeError as error:
@@ -49,13 +62,3 @@ def _mistakes_of_channels(step: Preprocess, shape: Shape | None, place: str) -> 
         return []
     message = f"{step.type} has figures for {wanted} channels, the dataset has {shape[0]}"
     return [Mistake(place, message, f"{shape[0]} numbers, one a channel", f"{wanted} numbers")]
-
-
-def only_for_pictures(path: str, what: str, input_shape: Shape) -> Mistake:
-    """The mistake of asking for pictures' part on samples that are none."""
-    return Mistake(
-        path,
-        f"{what} is for pictures (C, H, W), the dataset's samples are {input_shape}",
-        expected="samples of shape (C, H, W)",
-        received=str(input_shape),
-    )
