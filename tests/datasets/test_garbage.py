@@ -19,7 +19,7 @@ from trainyard.datasets import (
     ingest,
 )
 
-from .conftest import idx_of, npy, npz_of, picture, random_pictures, zip_of
+from .conftest import idx_of, npy, npz_of, picture, random_pictures, tar_of, zip_of
 
 Y = np.tile(np.arange(2, dtype=np.uint8), 4)
 X = random_pictures(8, 4, 4)
@@ -28,6 +28,15 @@ UPLOADS = {
     "idx": zip_of({"images": idx_of(X), "labels": idx_of(Y)}, 0),
     "gz": zip_of({"images.gz": idx_of(X, gz=True), "labels.gz": idx_of(Y, gz=True)}, 0),
     "folders": zip_of({f"{c}/{i}.png": picture(X[i]) for c in "ab" for i in range(4)}),
+    "tar": tar_of({f"{c}/{i}.png": picture(X[i]) for c in "ab" for i in range(4)}),
+    "masks": zip_of(
+        {f"{kind}/{i}.png": picture(X[i] & 3) for kind in ("images", "masks") for i in range(4)}, 0
+    ),
+    "labelled": zip_of(
+        {f"{i}.png": picture(X[i]) for i in range(8)}
+        | {"l.csv": b"file,label\n" + b"".join(b"%d.png,%d\n" % (i, i % 2) for i in range(8))},
+        0,
+    ),
 }
 LIMITS = IngestLimits(max_unpacked_bytes=10_000_000, max_picture_pixels=100_000)
 Damage = st.lists(st.tuples(st.integers(0, 100_000), st.integers(0, 255)), min_size=1, max_size=8)
@@ -54,7 +63,7 @@ def damaged(data: bytes, damage: list[tuple[int, int]]) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("kind", ["npz", "idx", "gz", "folders"])
+@pytest.mark.parametrize("kind", UPLOADS)
 @SETTINGS
 @given(damage=Damage)
 def test_damaged_uploads_are_taken_or_rejected(kind, damage):

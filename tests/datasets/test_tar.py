@@ -19,7 +19,7 @@ import zstandard
 
 from trainyard.datasets import IngestLimits
 
-from .conftest import Ingest, npy, picture, png, random_pictures, zip_of
+from .conftest import Ingest, npy, picture, png, random_pictures, tar_of, zip_of
 
 GOOD = {
     f"{c}/{i}.png": picture(random_pictures(1, 4, 4, seed=i + ord(c))[0])
@@ -33,16 +33,6 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "xz": lzma.compress,
     "zst": zstandard.ZstdCompressor().compress,
 }
-
-
-def tar_of(files: dict[str, bytes], *more: tuple[tarfile.TarInfo, bytes], form: int = 2) -> bytes:
-    """A tar in pax (2), GNU (1) or ustar (0) format."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
-        for info, data in [*((tarfile.TarInfo(name), data) for name, data in files.items()), *more]:
-            info.size = info.size or len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def odd(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tuple[tarfile.TarInfo, bytes]:
