@@ -34,7 +34,8 @@ def ingest(
     whatever happens, nothing is left of the work but a whole ``target``.
 
     Memory stays below about 150 MB, 40 bytes a sample, 2.5 kB a file of an archive and, for
-    pictures, 20 bytes a pixel of the largest, whatever the size of the upload.
+    pictures, 7 bytes a pixel of the largest, whatever the size of the upload. The process that
+    decodes pictures takes at most ``limits.max_decoder_bytes`` beside that.
 
     Raises:
         RejectedDataset: the upload cannot be used; holds every problem found.
