@@ -1,6 +1,7 @@
 """The child process of an ingest: scans an upload under a limit of memory, tells the result.
 
-Whatever a hostile file does to the decoders, it does it to this process, not to the worker.
+Whatever a hostile file does to the scan, it does it to this process, not to the worker; what a
+picture does, it does to a process that this one forks (``trainyard.datasets.decoder``).
 Message to it: ``start`` (source, file_name, options, target, limits). From it: ``ready`` with the
 manifest, ``rejected`` with the problems, or ``fault`` where a disk is full or broken.
 """
@@ -24,7 +25,7 @@ from worker.messages import Message, receive, send
 
 load_plugins()  # here, so that the fork server has done it for every scanner
 
-# Heap and private memory, not mapped files; ingest needs about 1.5 GB at the largest picture.
+# Heap and private memory, not mapped files; ingest needs about 0.5 GB at the largest picture.
 _MAX_DATA_BYTES = 4 * 1024**3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -75,6 +76,16 @@ def zip_of(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> by
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def tar_of(files: dict[str, bytes], *more: tuple[tarfile.TarInfo, bytes], form: int = 2) -> bytes:
+    """A tar in pax (2), GNU (1) or ustar (0) format."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        for info, data in [*((tarfile.TarInfo(name), data) for name, data in files.items()), *more]:
+            info.size = info.size or len(data)
+            archive.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
 
 

@@ -22,14 +22,15 @@ from trainyard.datasets import (
     ingest,
 )
 
-from .conftest import idx_of, npy, npz_of, picture, random_pictures, zip_of
+from .conftest import idx_of, npy, npz_of, picture, random_pictures, tar_of, zip_of
 from .tables import PANEL_HEADER, csv_of, panel, parquet_of
 from .test_audio import sound
 from .test_coco import SQUARE, annotation, compressed, rectangle, run_lengths
 from .test_coco import upload as coco_upload
 from .test_dicom import FOLDER, scan
 from .test_nifti import nifti, voxels
-from .test_webdataset import samples, tar_of
+from .test_webdataset import samples
+from .test_webdataset import tar_of as shard_of
 
 Y = np.tile(np.arange(2, dtype=np.uint8), 4)
 X = random_pictures(8, 4, 4)
@@ -38,6 +39,15 @@ UPLOADS = {
     "idx": zip_of({"images": idx_of(X), "labels": idx_of(Y)}, 0),
     "gz": zip_of({"images.gz": idx_of(X, gz=True), "labels.gz": idx_of(Y, gz=True)}, 0),
     "folders": zip_of({f"{c}/{i}.png": picture(X[i]) for c in "ab" for i in range(4)}),
+    "tar": tar_of({f"{c}/{i}.png": picture(X[i]) for c in "ab" for i in range(4)}),
+    "masks": zip_of(
+        {f"{kind}/{i}.png": picture(X[i] & 3) for kind in ("images", "masks") for i in range(4)}, 0
+    ),
+    "labelled": zip_of(
+        {f"{i}.png": picture(X[i]) for i in range(8)}
+        | {"l.csv": b"file,label\n" + b"".join(b"%d.png,%d\n" % (i, i % 2) for i in range(8))},
+        0,
+    ),
 }
 HALF = rectangle(slice(0, 16), slice(10, 20))
 DOGS = [annotation(SQUARE), annotation(compressed(HALF)), annotation(run_lengths(HALF), image=1)]
@@ -78,7 +88,7 @@ def damaged(data: bytes, damage: list[tuple[int, int]]) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("kind", ["npz", "idx", "gz", "folders"])
+@pytest.mark.parametrize("kind", UPLOADS)
 @SETTINGS
 @given(damage=Damage)
 def test_damaged_uploads_are_taken_or_rejected(kind, damage):
@@ -136,7 +146,7 @@ def test_damaged_hdf5_files_are_taken_or_rejected(damage):
 @FEW
 @given(damage=Damage)
 def test_damaged_shards_are_taken_or_rejected(damage):
-    survives(zip_of({"s.tar": damaged(tar_of(samples(0, 6)), damage)}, 0))
+    survives(zip_of({"s.tar": damaged(shard_of(samples(0, 6)), damage)}, 0))
 
 
 @pytest.mark.parametrize("part", ["x.npy", "y.npy", "class_names.npy"])

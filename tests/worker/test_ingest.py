@@ -7,6 +7,8 @@ import os
 import signal
 import zipfile
 
+from PIL import Image
+
 from tests.support.servers import wait_for
 from tests.worker.harness import Yard, squares_npz
 from trainyard.datasets import open_dataset
@@ -49,6 +51,24 @@ def test_uploads_become_ready_or_rejected_and_nothing_else_is_left(yard: Yard) -
         freed = datasets.delete_dataset(session, row)
     assert freed == garbage.collect(yard.database, yard.blobs)
     assert not yard.blobs.keys("datasets")
+
+
+def test_pictures_are_decoded_below_the_scan_and_nothing_of_it_is_left(yard: Yard) -> None:
+    worker = yard.start_worker("ingest")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(8):
+            picture = io.BytesIO()
+            Image.new("L", (8, 8), number * 9).save(picture, "PNG")
+            archive.writestr(f"{'ab'[number % 2]}/{number}.png", picture.getvalue())
+        archive.writestr("a/broken.png", picture.getvalue()[:40])
+    dataset_id = yard.upload(file.getvalue(), "pictures.zip")
+    before = {child.pid for child in worker.descendants()}
+    assert yard.doorbell.send_ingest(dataset_id)
+    ready = yard.wait_for_ingest(dataset_id)
+    assert ready.status == "ready"
+    assert [p["file"] for p in ready.problems if p["file"]] == ["a/broken.png"]
+    wait_for(lambda: {c.pid for c in worker.descendants()} <= before, 60, "the scan's end")
 
 
 def test_an_attempt_that_comes_back_late_leaves_the_dataset_as_it_is(yard: Yard) -> None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from trainyard.datasets.manifest import Manifest, SplitName
 
 MANIFEST = "manifest.json"
+MAX_VALUES = 4 * 1024**2  # that are converted to float64 at a time: 32 MiB
 Array = npt.NDArray[Any]
 
 
@@ -117,13 +118,15 @@ class RunningStatistics:
         self._sum_of_squares = np.zeros(num_channels)  # of deviations from the mean
 
     def update(self, block: Array) -> None:
-        """Take in samples (n, C, …)."""
-        by_channel = np.moveaxis(block, 1, 0).reshape(block.shape[1], -1).astype(np.float64)
-        count = by_channel.shape[1]
-        if not count:
-            return
-        with np.errstate(all="ignore"):  # non-finite values are counted and told elsewhere
-            self._merge(by_channel, count)
+        """Take in samples (n, C, …), of which large ones piece by piece."""
+        values = block.reshape(len(block), block.shape[1], -1)
+        step = max(1, MAX_VALUES // max(1, values.shape[0] * values.shape[1]))
+        for start in range(0, values.shape[2], step):
+            piece = np.moveaxis(values[..., start : start + step], 1, 0)
+            by_channel = piece.reshape(block.shape[1], -1).astype(np.float64)
+            if by_channel.size:
+                with np.errstate(all="ignore"):  # non-finite values are counted and told elsewhere
+                    self._merge(by_channel, by_channel.shape[1])
 
     def _merge(self, by_channel: Array, count: int) -> None:
         mean = by_channel.mean(axis=1)
