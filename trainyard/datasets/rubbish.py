@@ -32,5 +32,6 @@ def without_rubbish(members: list[Member], report: Report | None = None) -> list
     if report and len(kept) < len(members):
         ignored = [m.name for m in members if is_rubbish(m.path)]
         few = ", ".join(ignored[:NUM_NAMED]) + (", …" if len(ignored) > NUM_NAMED else "")
-        report.warning(f"ignored {len(ignored):,} hidden, system or text file(s): {few}")
+        message = f"ignored {len(ignored):,} hidden, system or text file(s): {few}"
+        report.warning(message, code="ignored-files")
     return kept

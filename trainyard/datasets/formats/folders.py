@@ -146,6 +146,7 @@ def _common_form(
 ) -> tuple[tuple[int, int], int, Literal["uint8", "float32"]]:
     """(H, W), channels and dtype of the dataset; what that costs single pictures is said."""
     sizes = Counter(f.size for f in facts)
+    upload.report.tell_pictures(sizes, _modes(facts))
     size = upload.options.picture_size or max(sizes, key=lambda s: (sizes[s], s[0] * s[1], s))
     if size[0] * size[1] > upload.limits.max_picture_pixels:
         most = upload.limits.max_picture_pixels
@@ -170,6 +171,14 @@ def _common_form(
         if count:
             upload.report.warning(f"{count:,} of {len(facts):,} {note}")
     return size, channels, dtype
+
+
+def _modes(facts: list[PictureFacts]) -> Counter[str]:
+    """Pictures by kind; one may be of several."""
+    modes: Counter[str] = Counter(f.kind for f in facts)
+    modes["transparent"] = sum(f.has_alpha for f in facts)
+    modes["animated"] = sum(f.is_animated for f in facts)
+    return modes
 
 
 def _name_of(members: list[Member], index: int) -> str:
