@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -150,6 +154,26 @@ def test_the_report_tells_figures_and_findings(each_owner: Owner) -> None:
     ]
     assert twins[0].content == twins[1].content
     assert "report" not in owner.get(f"/v1/datasets/{dataset}")
+
+
+def test_the_command_line_prints_the_report(owner: Owner, tmp_path: Path) -> None:
+    dataset = owner.ready_dataset()
+    login = tmp_path / "trainyard" / "login.json"
+    login.parent.mkdir()
+    login.write_text(json.dumps({"url": owner.yard.url, "key": owner.key}))
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "COLUMNS": "200"}
+
+    def printed(*words: str) -> str:
+        program = str(Path(sys.executable).with_name("trainyard"))
+        command = [program, "datasets", "report", dataset, *words]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    assert json.loads(printed("--json")) == owner.get(f"/v1/datasets/{dataset}/report")
+    text = printed()
+    assert "Samples: train 33, val 3, test 18" in text
+    assert "stand in train too, bit for bit (duplicates-across)" in text
+    assert "→ Remove the copies" in text
 
 
 def test_a_report_is_there_once_the_scan_has_ended(owner: Owner) -> None:

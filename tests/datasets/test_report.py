@@ -10,11 +10,12 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from trainyard.datasets import DatasetOptions, RejectedDataset, SplitOptions, ingest
+from trainyard.datasets.advice import KNOWN
 from trainyard.datasets.facts import DatasetReport, Finding
 from trainyard.datasets.manifest import Manifest
 from trainyard.datasets.report import Report
 
-from .conftest import Ingest, npz_of, picture, random_pictures, zip_of
+from .conftest import ROOT, Ingest, npz_of, picture, random_pictures, zip_of
 
 AS_GIVEN = DatasetOptions(split=SplitOptions(val=0, test=0))
 LABELS = np.arange(40) % 2
@@ -212,3 +213,10 @@ def test_a_format_tells_findings_of_its_own():
     assert (odd.code, odd.count, len(odd.examples)) == ("odd", 300, 20)
     assert (note.severity, note.message) == ("info", "all is well")
     assert [p.message for p in report.problems()][-1] == "and 296 more"
+
+
+def test_every_code_has_a_row_in_the_guide_and_says_what_to_do():
+    guide = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
+    for code, known in KNOWN.items():
+        assert f"`{code}`" in guide, code
+        assert known.advice.endswith((".", ")")), code

@@ -31,7 +31,13 @@ KNOWN: dict[str, Known] = {
     "left-out-between-splits": Known(
         "Nothing: this gap keeps the future out of training.", is_note=True
     ),
+    "ignored": Known("Nothing, if none of these is data.", "file(s) were ignored", is_note=True),
     "ignored-files": Known("Nothing, if none of these is data.", is_note=True),
+    "converted-pictures": Known(
+        "Nothing, if no detail that matters was lost. Else bring the pictures to one size and "
+        "kind yourself, or choose picture_size in the options."
+    ),
+    "read-as": Known("Nothing, if this is what the array means.", is_note=True),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),
     "few-samples": Known(

@@ -13,6 +13,7 @@ from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.perceptual import Pairs
 from trainyard.datasets.split_writer import SplitWriter
 
+COPIES = 8  # of a sample while a pair is compared: two of them, perhaps as float32
 Numbers = npt.NDArray[np.int64]
 
 
@@ -62,8 +63,8 @@ class AllSamples:
         return differ
 
     def blocks(self, num: int, axis: Literal["x", "y"]) -> list[slice]:
-        """Slices of ``num`` numbers, the samples or targets of which take a block of memory."""
-        size = max(1, BLOCK_BYTES // max(1, self.splits[0].row_bytes(axis)))
+        """Slices of ``num`` pairs that can be held against each other in a block of memory."""
+        size = max(1, BLOCK_BYTES // (COPIES * max(1, self.splits[0].row_bytes(axis))))
         return [slice(start, start + size) for start in range(0, num, size)]
 
     def _located(self, number: int) -> tuple[SplitWriter, int]:

@@ -84,7 +84,7 @@ class ArrayFile:
         """Rows (n, *row_shape) of the finished file, in the order asked for."""
         size_bytes = math.prod(self.row_shape) * self.dtype.itemsize
         read = np.empty((len(rows), *self.row_shape), self.dtype)
-        with self._path.open("rb") as file:
+        with self._path.open("rb", buffering=0) as file:  # scattered rows gain nothing by it
             start = self._path.stat().st_size - self.num_rows * size_bytes
             for place, row in enumerate(rows):
                 file.seek(start + int(row) * size_bytes)

@@ -26,7 +26,9 @@ def check_values(splits: list[SplitWriter], report: Report) -> None:
         if split.num_not_finite:
             count = split.num_not_finite
             message = f"{split.name} holds {count:,} values of NaN or infinity"
-            report.finding("not-finite", "error", message, count)
+            rows = split.not_finite_rows
+            examples = [Example(**split.place(row).model_dump()) for row in rows]
+            report.finding("not-finite", "error", message, count, examples)
 
 
 def check_classes(

@@ -27,7 +27,7 @@ class Kind(NamedTuple):
     code: str
     within: str
     across: str
-    resembles: str
+    resembles: str | None  # for a line of each example
     label_code: str
     labels: str
 
@@ -44,7 +44,7 @@ NEAR = Kind(
     "near-duplicates",
     "{count:,} picture(s) of {second} look the same as another of it",
     "{count:,} picture(s) of {second} look the same as one of {first}",
-    "looks the same as",
+    None,
     "suspicious-labels",
     "{count:,} picture(s) look the same as one with another label",
 )

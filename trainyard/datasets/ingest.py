@@ -32,7 +32,7 @@ def ingest(
     only in messages. The work is done in a hidden sibling of ``target``, which must not exist;
     whatever happens, nothing is left of the work but a whole ``target``.
 
-    Memory stays below about 150 MB, 40 bytes a sample, 2.5 kB a file of an archive and, for
+    Memory stays below about 150 MB, 50 bytes a sample, 2.5 kB a file of an archive and, for
     pictures, 20 bytes a pixel of the largest, whatever the size of the upload.
 
     Raises:

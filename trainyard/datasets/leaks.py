@@ -30,7 +30,7 @@ def check_groups(splits: list[SplitWriter], report: Report) -> None:
         for group, row in zip(found[:MAX_EXAMPLES], shared[once][:MAX_EXAMPLES], strict=True):
             twin = first.place(int(rows[np.searchsorted(groups, group)]))
             place = second.place(int(row)).model_dump()
-            examples.append(Example(**place, note=f"of the same group as {twin.name}", twin=twin))
+            examples.append(Example(**place, twin=twin))
         report.finding(
             "group-leak",
             "warning",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from trainyard.datasets.canonical import Array, ArrayFile
 from trainyard.datasets.facts import Place
 from trainyard.datasets.format import Block, Contents, Labels, Part
+from trainyard.datasets.gathered import MAX_EXAMPLES
 from trainyard.datasets.manifest import SplitName, target_form
 from trainyard.datasets.perceptual import is_picture, perceptual_hashes
 
@@ -40,6 +41,7 @@ class SplitWriter:
         self._is_picture = is_picture(contents.input_shape)
         self._origins: list[tuple[Part, Labels]] = []
         self.num_not_finite = 0
+        self.not_finite_rows: list[int] = []  # the first few samples that hold such
 
     def append(self, part: Part, block: Block) -> None:
         """Write the samples of a block of ``part``."""
@@ -56,8 +58,12 @@ class SplitWriter:
         if self._is_picture:
             self._perceptual.append(perceptual_hashes(samples))
         self._origins.append((part, indices))
-        if samples.dtype == np.float32:
-            self.num_not_finite += samples.size - int(np.isfinite(samples).sum())
+        if samples.dtype == np.float32 and (wrong := ~np.isfinite(samples)).any():
+            self.num_not_finite += int(wrong.sum())
+            rows = np.flatnonzero(wrong.reshape(len(samples), -1).any(axis=1))
+            first = self.num_rows - len(samples)
+            room = MAX_EXAMPLES - len(self.not_finite_rows)
+            self.not_finite_rows += (rows[:room] + first).tolist()
 
     def finish(self) -> dict[str, dict[str, Any]]:
         """Complete the files; what identifies their content, by name."""

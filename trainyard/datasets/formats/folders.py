@@ -169,7 +169,7 @@ def _common_form(
     }
     for note, count in notes.items():
         if count:
-            upload.report.warning(f"{count:,} of {len(facts):,} {note}")
+            upload.report.warning(f"{count:,} of {len(facts):,} {note}", code="converted-pictures")
     return size, channels, dtype
 
 
