@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
-from trainyard import cli_line, cli_stories, cli_weights
+from trainyard import cli_line, cli_report, cli_stories, cli_weights
 from trainyard.client import ApiError, Client
 from trainyard.console import JobId, err, login_file, open_client, out
 from trainyard.errors import TrainyardError
@@ -20,6 +20,7 @@ from trainyard.settings import get_settings
 app = typer.Typer(no_args_is_help=True, help="Train convolutional networks from a JSON spec.")
 datasets = typer.Typer(no_args_is_help=True, help="Datasets of the service.")
 app.add_typer(datasets, name="datasets")
+datasets.command("report")(cli_report.dataset_report)
 app.add_typer(cli_weights.weights, name="weights")
 app.command("import")(cli_weights.import_model)
 app.command()(cli_line.queue)

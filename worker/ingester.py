@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from trainyard.datasets.facts import DatasetReport
 from trainyard.datasets.manifest import Manifest, Problem
 from trainyard.store import faults, garbage
 from trainyard.store.datasets import (
@@ -91,7 +92,7 @@ def _ingest(context: WorkerContext, claim: ClaimedDataset, scratch: Path) -> Non
     if result is not None and result.type == "fault":
         raise _Postponed(result.data["message"])
     if result is not None:
-        return _reject(context, claim, result.data["problems"])
+        return _reject(context, claim, result.data["problems"], result.data.get("report"))
     if context.stopping.is_set():
         with context.database.write() as session:
             release_ingest(session, claim)
@@ -193,10 +194,13 @@ def _postpone(context: WorkerContext, claim: ClaimedDataset, what: str) -> None:
         log.warning("the database does not answer: %s", error)
 
 
-def _reject(context: WorkerContext, claim: ClaimedDataset, problems: list[Any]) -> None:
+def _reject(
+    context: WorkerContext, claim: ClaimedDataset, problems: list[Any], report: Any = None
+) -> None:
     with context.database.write() as session:
         found = [Problem.model_validate(problem) for problem in problems]
-        finish_ingest(session, claim, None, found)
+        kept = None if report is None else DatasetReport.model_validate(report)
+        finish_ingest(session, claim, None, found, report=kept)
 
 
 def _scan_died(context: WorkerContext, claim: ClaimedDataset, exit_code: int | None) -> None:

@@ -3,7 +3,7 @@
 Whatever a hostile file does to the scan, it does it to this process, not to the worker; what a
 picture does, it does to a process that this one forks (``trainyard.datasets.decoder``).
 Message to it: ``start`` (source, file_name, options, target, limits). From it: ``ready`` with the
-manifest, ``rejected`` with the problems, or ``fault`` where a disk is full or broken.
+manifest, ``rejected`` with problems and report, or ``fault`` where a disk is full or broken.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.datasets import DatasetOptions, IngestLimits, RejectedDataset, ingest
+from trainyard.datasets.facts import DatasetReport
 from trainyard.datasets.manifest import Problem
 from trainyard.plugins import load_plugins
 from trainyard.store.faults import is_store_fault, told
@@ -55,7 +56,7 @@ def _scan(data: dict[str, Any]) -> Message:
             IngestLimits(**data["limits"]),
         )
     except RejectedDataset as rejected:
-        return _rejected(rejected.problems)
+        return _rejected(rejected.problems, rejected.report)
     except OSError as error:
         if is_store_fault(error):  # says nothing about the upload
             return Message("fault", {"message": told(error)})
@@ -77,5 +78,6 @@ def _error(message: str) -> Problem:
     return Problem(severity="error", message=message)
 
 
-def _rejected(problems: list[Problem]) -> Message:
-    return Message("rejected", {"problems": [p.model_dump(mode="json") for p in problems]})
+def _rejected(problems: list[Problem], report: DatasetReport | None = None) -> Message:
+    data: dict[str, Any] = {"problems": [p.model_dump(mode="json") for p in problems]}
+    return Message("rejected", data if report is None else data | {"report": report.model_dump()})

@@ -18,6 +18,7 @@ from api.idempotency import IdempotencyKey
 from api.multipart import read_form
 from api.paging import Cursor, Index, Limit, read_number_cursor, write_cursor
 from api.schemas import Freed
+from trainyard.datasets.facts import DatasetReport
 from trainyard.datasets.manifest import SplitName
 from trainyard.status import DatasetStatus
 from trainyard.store import datasets, idempotency, listing
@@ -110,6 +111,13 @@ def delete_dataset(context: Ctx, caller: Caller, dataset_id: str) -> Freed:
         idempotency.forget(session, caller.owner_id, dataset_id)
     context.collect_garbage()
     return Freed(freed_bytes=freed)
+
+
+@router.get("/{dataset_id}/report", responses={409: {}})
+def get_dataset_report(context: Ctx, caller: Caller, dataset_id: str) -> DatasetReport:
+    """What the scan found: figures, and findings with examples and advice; 409 until it ends."""
+    with context.database.read() as session:
+        return datasets.dataset_report(session, caller.owner_id, dataset_id)
 
 
 @router.get("/{dataset_id}/samples", responses={409: {}})

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from PIL import Image
 
 from tests.api.yard import Owner, npz
 from trainyard.datasets.manifest import Problem
+from trainyard.datasets.report import Report
 from trainyard.store import datasets
 
 
@@ -130,6 +135,70 @@ def test_a_rejected_dataset_keeps_its_report(owner: Owner) -> None:
         {"severity": "error", "file": "mine.npz", "message": "not an npz"}
     ]
     assert owner.http.get(f"/v1/datasets/{taken['id']}/samples").status_code == 409
+
+
+def test_the_report_tells_figures_and_findings(each_owner: Owner) -> None:
+    owner = each_owner
+    dataset = owner.ready_dataset()
+    report = owner.get(f"/v1/datasets/{dataset}/report")
+    assert report["num_samples"] == {"train": 33, "val": 3, "test": 18}
+    assert report["classes"]["counts"]["test"] == [6, 6, 6]
+    counts = {(a["first"], a["second"]): a["count"] for a in report["exact"]["across"]}
+    assert counts["train", "test"] + counts["val", "test"] == 18  # test is every other sample
+    leak = next(f for f in report["findings"] if f["code"] == "duplicates-across")
+    assert (leak["severity"], leak["count"]) == ("warning", counts["train", "test"])
+    example = leak["examples"][0]
+    twins = [
+        owner.http.get(f"/v1/datasets/{dataset}/samples/{e['row']}.png?split={e['split']}")
+        for e in (example, example["twin"])
+    ]
+    assert twins[0].content == twins[1].content
+    assert "report" not in owner.get(f"/v1/datasets/{dataset}")
+
+
+def test_the_command_line_prints_the_report(owner: Owner, tmp_path: Path) -> None:
+    dataset = owner.ready_dataset()
+    login = tmp_path / "trainyard" / "login.json"
+    login.parent.mkdir()
+    login.write_text(json.dumps({"url": owner.yard.url, "key": owner.key}))
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "COLUMNS": "200"}
+
+    def printed(*words: str) -> str:
+        program = str(Path(sys.executable).with_name("trainyard"))
+        command = [program, "datasets", "report", dataset, *words]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    assert json.loads(printed("--json")) == owner.get(f"/v1/datasets/{dataset}/report")
+    text = printed()
+    assert "Samples: train 33, val 3, test 18" in text
+    assert "stand in train too, bit for bit (duplicates-across)" in text
+    assert "→ Remove the copies" in text
+
+
+def test_a_report_is_there_once_the_scan_has_ended(owner: Owner) -> None:
+    taken = owner.upload(b"no dataset either").json()["id"]
+    assert owner.http.get(f"/v1/datasets/{taken}/report").status_code == 409
+    claim = owner.claim_dataset(taken)
+    report = Report()
+    report.finding("not-finite", "error", "2 values of NaN", 2)
+    with owner.yard.database.write() as session:
+        datasets.finish_ingest(session, claim, None, report.problems(), report=report.result())
+    kept = owner.get(f"/v1/datasets/{taken}/report")
+    assert [(f["code"], f["count"]) for f in kept["findings"]] == [("not-finite", 2)]
+    assert kept["channels"] == []
+    stranger = owner.yard.new_owner()
+    assert stranger.http.get(f"/v1/datasets/{taken}/report").status_code == 404
+
+
+def test_datasets_older_than_reports_tell_their_problems(owner: Owner) -> None:
+    dataset = owner.ready_dataset()
+    with owner.yard.database.write() as session:
+        row = datasets.get_dataset(session, owner.id, dataset)
+        row.report = None
+        row.problems = [{"severity": "warning", "file": "a.png", "message": "left out: broken"}]
+    (finding,) = owner.get(f"/v1/datasets/{dataset}/report")["findings"]
+    assert (finding["code"], finding["examples"][0]["name"]) == ("left-out", "a.png")
 
 
 def test_samples_are_listed_by_class_and_shown(owner: Owner) -> None:

@@ -40,6 +40,10 @@ def test_the_leak_of_pneumonia_mnist_is_found(take: Ingest, real_data: Path):
     manifest = take(real_data / "pneumonia_mnist" / "pneumoniamnist_balanced.npz")
     assert [s.num_samples for s in manifest.splits.values()] == [2428, 270, 468]
     assert "3 sample(s) of val stand in train too" in messages(manifest)
+    assert manifest.report is not None
+    leak = next(f for f in manifest.report.findings if f.code == "duplicates-across")
+    places = {(e.row, e.twin.row if e.twin else None) for e in leak.examples}
+    assert places == {(39, 494), (117, 211), (120, 689)}
 
 
 def test_awkward_pictures_are_read_or_left_out_by_name(

@@ -1,24 +1,34 @@
-"""What only shows once every sample is read: non-finite values, poor classes, leaks."""
+"""What only shows once every sample is read: non-finite values, poor classes, poor targets.
+
+Twins are looked for in ``trainyard.datasets.duplicates``, leaks in ``trainyard.datasets.leaks``.
+"""
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 
-from trainyard.datasets.format import Contents
+from trainyard.datasets.facts import Example
+from trainyard.datasets.format import Contents, Labels
+from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.report import Report
 from trainyard.datasets.split_writer import SplitWriter
+from trainyard.datasets.values import ChannelValues
 
 FEW_SAMPLES = 10  # of a class in training, below which the report warns
-MAX_NAMED_DUPLICATES = 20  # of each pair of splits
+IMBALANCED = 10  # times as many samples of the commonest class as of the rarest
+DIFFERENT = 0.1  # share of samples that would have to change class to make two splits alike
+MIN_COMPARED = 50  # samples of a split, of which shares say something
 
 
 def check_values(splits: list[SplitWriter], report: Report) -> None:
     """NaN and infinity anywhere are errors."""
     for split in splits:
         if split.num_not_finite:
-            report.error(f"{split.name} holds {split.num_not_finite:,} values of NaN or infinity")
+            count = split.num_not_finite
+            message = f"{split.name} holds {count:,} values of NaN or infinity"
+            rows = split.not_finite_rows
+            examples = [Example(**split.place(row).model_dump()) for row in rows]
+            report.finding("not-finite", "error", message, count, examples)
 
 
 def check_classes(
@@ -35,55 +45,87 @@ def check_classes(
     for index in np.flatnonzero(train < FEW_SAMPLES):
         name = class_names[index]
         if not total[index] and index in announced:
-            report.error(f'class "{name}" has no readable sample')
+            report.error(f'class "{name}" has no readable sample', code="empty-class")
         elif not total[index]:
-            report.warning(f'class "{name}" has no samples at all')
+            report.warning(f'class "{name}" has no samples at all', code="empty-class")
         elif not train[index]:
-            report.warning(f'class "{name}" has no training samples, but {total[index]:,} others')
+            message = f'class "{name}" has no training samples, but {total[index]:,} others'
+            report.warning(message, code="empty-class")
         else:
-            report.warning(f'class "{name}" has only {train[index]} training sample(s)')
+            message = f'class "{name}" has only {train[index]} training sample(s)'
+            report.warning(message, code="few-samples")
     if not train.sum():
-        report.error("there are no training samples")
+        report.error("there are no training samples", code="no-training-samples")
     elif np.count_nonzero(train) < 2:
-        report.error("the training samples are all of one class; at least two are needed")
+        message = "the training samples are all of one class; at least two are needed"
+        report.error(message, code="one-class")
+    else:
+        _check_balance(counts, class_names, report)
+
+
+def _check_balance(counts: dict[SplitName, Labels], class_names: list[str], report: Report) -> None:
+    """Classes much rarer than others in training, and splits of which each tells another story."""
+    train = counts["train"]
+    most, least = int(train.argmax()), int(np.where(train > 0, train, train.max()).argmin())
+    if train[most] >= IMBALANCED * train[least]:
+        report.finding(
+            "imbalanced-classes",
+            "warning",
+            f"training has {train[most] / train[least]:,.0f} times as many samples of class "
+            f'"{class_names[most]}" ({train[most]:,}) as of "{class_names[least]}" '
+            f"({train[least]:,})",
+            int(np.sum((train > 0) & (train * IMBALANCED <= train[most]))),
+        )
+    for name, other in counts.items():
+        if name == "train" or min(other.sum(), train.sum()) < MIN_COMPARED:
+            continue
+        # Total variation distance of the two distributions.
+        moved = float(np.abs(other / other.sum() - train / train.sum()).sum() / 2)
+        if moved >= DIFFERENT:
+            message = (
+                f"{name} has other shares of the classes than train: {moved:.0%} of its samples "
+                "would have to be of another class"
+            )
+            report.finding("splits-differ", "info", message, int(moved * other.sum()))
 
 
 def check_targets(splits: list[SplitWriter], contents: Contents, report: Report) -> None:
     """Targets other than classes: nothing to learn from, and what cannot be a number."""
     train = splits[0] if splits and splits[0].name == "train" else None
     if train is None:
-        report.error("there are no training samples")
+        report.error("there are no training samples", code="no-training-samples")
         return
     names = contents.outputs or contents.class_names
     for split in splits:
         if contents.outputs and (wrong := int(np.sum(~np.isfinite(split.targets)))):
-            report.error(f"{split.name} holds {wrong:,} targets of NaN or infinity")
+            message = f"{split.name} holds {wrong:,} targets of NaN or infinity"
+            report.finding("not-finite", "error", message, wrong)
     if contents.outputs:
         constant = np.ptp(train.targets, axis=0) == 0
         for index in np.flatnonzero(constant):
-            report.warning(f'the target "{names[index]}" is the same in every training sample')
+            message = f'the target "{names[index]}" is the same in every training sample'
+            report.warning(message, code="constant-target")
         if constant.all():
-            report.error("the targets of the training samples are all the same")
+            message = "the targets of the training samples are all the same"
+            report.error(message, code="constant-target")
         return
     counts = train.class_counts()
     for name, count in zip(names, counts, strict=True):
         if not count:
             what = "pixel" if contents.task == "segmentation" else "sample"
-            report.warning(f'no training {what} has the label "{name}"')
+            report.warning(f'no training {what} has the label "{name}"', code="empty-class")
     if np.count_nonzero(counts) < (2 if contents.task == "segmentation" else 1):
-        report.error("the targets of the training samples are all the same")
+        message = "the targets of the training samples are all the same"
+        report.error(message, code="constant-target")
 
 
-def check_leaks(splits: list[SplitWriter], report: Report) -> None:
-    """Samples that stand, bit for bit, in two splits make the figures look better than they are."""
-    for first, second in combinations(splits, 2):
-        hashes = first.hashes
-        shared = np.flatnonzero(np.isin(second.hashes, hashes))
-        if not len(shared):
-            continue
-        report.warning(
-            f"{len(shared):,} sample(s) of {second.name} stand in {first.name} too, bit for bit"
-        )
-        for row in shared[:MAX_NAMED_DUPLICATES]:
-            twin = first.name_of(int(np.flatnonzero(hashes == second.hashes[row])[0]))
-            report.warning(f"the same as {twin}", second.name_of(int(row)))
+def check_channels(values: ChannelValues, contents: Contents, report: Report) -> None:
+    """Channels or columns that never change in training."""
+    constant = values.constant_channels()
+    if not constant:
+        return
+    names = contents.features or [str(i) for i in range(values.num_channels)]
+    examples = [Example(name=names[i], note="the same in every training sample") for i in constant]
+    what = "column(s)" if contents.features else "channel(s)"
+    message = f"{len(constant):,} of {values.num_channels:,} {what} never change"
+    report.finding("constant-channel", "warning", message, len(constant), examples)

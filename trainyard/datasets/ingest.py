@@ -30,18 +30,18 @@ def ingest(
 ) -> Manifest:
     """Scan the uploaded file ``source`` and write its canonical folder ``target``.
 
-        The format is found by content. ``file_name`` is the user's name for the file and stands
-        only in messages. The work is done in a hidden sibling of ``target``, which must not exist;
-        whatever happens, nothing is left of the work but a whole ``target``.
+    The format is found by content. ``file_name`` is the user's name for the file and stands
+    only in messages. The work is done in a hidden sibling of ``target``, which must not exist;
+    whatever happens, nothing is left of the work but a whole ``target``.
 
-        Memory stays below about 150 MB, 48 bytes a sample, 2.5 kB a file of an archive, of pictures
-    7 bytes a pixel and for volumes 20 bytes a voxel of the largest, and for tables 150 bytes a row
-    and 50 an output of a forecast, whatever the size of the upload. The process that decodes
-    pictures takes at most ``limits.max_decoder_bytes`` beside that.
+    Memory stays below about 150 MB, 50 bytes a sample, 2.5 kB a file of an archive, 7 bytes a pixel
+    of the largest picture and 20 a voxel of the largest volume, and for tables 150 bytes a row and
+    50 an output of a forecast, whatever the size of the upload. The process that decodes pictures
+    takes at most ``limits.max_decoder_bytes`` beside that.
 
-        Raises:
-            RejectedDataset: the upload cannot be used; holds every problem found.
-            FileExistsError: ``target`` exists already.
+    Raises:
+        RejectedDataset: the upload cannot be used; holds every problem found.
+        FileExistsError: ``target`` exists already.
     """
     if target.exists():
         raise FileExistsError(target)

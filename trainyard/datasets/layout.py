@@ -60,7 +60,8 @@ def find_layout(shapes: dict[str, tuple[int, ...]], upload: Upload) -> Layout:
         )
     if len(layout.input_shape) == 2:
         channels, length = layout.input_shape
-        upload.report.warning(f"read as series of {channels} channel(s) and {length} steps")
+        message = f"read as series of {channels} channel(s) and {length} steps"
+        upload.report.warning(message, code="read-as")
     return layout
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from trainyard.datasets.facts import DatasetReport
 from trainyard.spec.tasks import Task as Task
 
 SplitName = Literal["train", "val", "test"]
@@ -188,6 +189,7 @@ class Manifest(BaseModel):
     made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples
     statistics: ChannelStatistics
     problems: list[Problem]  # warnings only, once ready
+    report: DatasetReport | None = None  # kept apart from the manifest in the database
     size_bytes: int
     sha256: str  # over the arrays' bytes, shapes and class names; not over the problems
 

@@ -196,8 +196,17 @@ def _form(facts: list[PictureFacts], upload: Upload) -> CommonForm:
     return form
 
 
+def _modes(facts: list[PictureFacts]) -> Counter[str]:
+    """Pictures by kind; one may be of several."""
+    modes: Counter[str] = Counter(f.mode for f in facts)
+    modes["transparent"] = sum(f.has_alpha for f in facts)
+    modes["animated"] = sum(f.is_animated for f in facts)
+    return modes
+
+
 def _tell(facts: list[PictureFacts], form: CommonForm, upload: Upload) -> None:
     sizes = Counter(f.size for f in facts)
+    upload.report.tell_pictures(sizes, _modes(facts))
     text = f"{form.size[0]} × {form.size[1]} (H × W)"
     how = {
         "stretch": "stretched, by proportion or not",
@@ -222,4 +231,4 @@ def _tell(facts: list[PictureFacts], form: CommonForm, upload: Upload) -> None:
     }
     for note, count in notes.items():
         if count:
-            upload.report.warning(f"{count:,} of {len(facts):,} {note}")
+            upload.report.warning(f"{count:,} of {len(facts):,} {note}", code="converted-pictures")

@@ -36,9 +36,8 @@ def without_rubbish(members: list[Member], report: Report | None = None) -> list
     kept = [m for m in members if not is_rubbish(m.path)]
     if report and len(kept) < len(members):
         ignored = [m.name for m in members if is_rubbish(m.path)]
-        report.warning(
-            f"ignored {len(ignored):,} hidden, system or text file(s): {_a_few(ignored)}"
-        )
+        message = f"ignored {len(ignored):,} hidden, system or text file(s): {_a_few(ignored)}"
+        report.warning(message, code="ignored-files")
     return kept
 
 
@@ -58,7 +57,8 @@ def without_ignored(members: list[Member], upload: Upload, *, tell: bool = False
         ignored = [m for m in kept if _matches(m.path, pattern)]
         if tell and ignored:
             text = f'ignored {len(ignored):,} file(s) by "{pattern}": '
-            upload.report.warning(text + _a_few([m.name for m in ignored]))
+            message = text + _a_few([m.name for m in ignored])
+            upload.report.warning(message, code="ignored-files")
         kept = [m for m in kept if not _matches(m.path, pattern)]
     return kept
 

@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from trainyard.datasets.canonical import RunningStatistics, digest
-from trainyard.datasets.checks import check_classes, check_leaks, check_targets, check_values
+from trainyard.datasets.canonical import digest
+from trainyard.datasets.checks import check_channels, check_classes, check_targets, check_values
+from trainyard.datasets.duplicates import check_duplicates
+from trainyard.datasets.figures import figures_of
 from trainyard.datasets.format import Block, Contents, Upload
+from trainyard.datasets.giveaways import Giveaways
+from trainyard.datasets.leaks import check_groups, check_times
 from trainyard.datasets.manifest import (
     ChannelStatistics,
     Manifest,
@@ -28,6 +32,7 @@ from trainyard.datasets.splits import (
     choose_splits,
     way_of,
 )
+from trainyard.datasets.values import ChannelValues
 
 Plan = dict[SplitName, npt.NDArray[np.int8]]  # by part: the split of each source sample
 
@@ -41,19 +46,25 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
     _check_size(contents, upload)
     plan = _plan(contents, upload)
     with ExitStack() as stack:
-        splits, statistics = _write(contents, plan, folder, stack)
+        splits, values, giveaways = _write(contents, plan, folder, stack)
         report = upload.report
+        report.figures = figures_of(contents, splits, values)  # kept of a rejected dataset too
         check_values(splits, report)
         if contents.task == "classification":
             announced = {int(i) for part in contents.parts for i in np.unique(part.labels)}
             check_classes(splits, announced, contents.class_names, report)
         else:
             check_targets(splits, contents, report)
-        check_leaks(splits, report)
+        check_channels(values, contents, report)
         report.raise_if_rejected()
         files = {key: value for split in splits for key, value in split.finish().items()}
+        check_duplicates(splits, contents.series is not None, report)
+        if contents.series is None:
+            check_groups(splits, report)
+        check_times(splits, report)
+        giveaways.check(report)
     given = {part.split for part in contents.parts if len(part.labels)}
-    mean, std = statistics.mean_and_std()
+    mean, std = values.mean_and_std()
     return Manifest(
         format=format_name,
         task=contents.task,
@@ -74,7 +85,8 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         split_options=upload.options.split.model_copy(update={"by": way_of(contents, upload)}),
         made_splits=[s.name for s in splits if s.name not in given],
         statistics=ChannelStatistics(mean=mean, std=std),
-        problems=upload.report.problems(),
+        problems=report.problems(),
+        report=report.result(),
         size_bytes=sum(f.stat().st_size for f in folder.iterdir()),
         sha256=digest(contents.class_names or contents.outputs, files),
     )
@@ -96,10 +108,10 @@ def _plan(contents: Contents, upload: Upload) -> Plan:
     plan = {p.split: np.full(len(p.labels), SPLITS.index(p.split), np.int8) for p in contents.parts}
     train = next((p for p in contents.parts if p.split == "train"), None)
     if train is None or not len(train.labels):
-        upload.report.reject("there are no training samples")
+        upload.report.reject("there are no training samples", code="no-training-samples")
     for name, chosen in plan.items():
         if not len(chosen):
-            upload.report.warning(f"the {name} split of the upload is empty")
+            upload.report.warning(f"the {name} split of the upload is empty", code="empty-split")
     missing = [name for name in SPLITS if name not in plan or not len(plan[name])]
     options = upload.options.split
     check_way(contents, upload, missing)
@@ -114,7 +126,8 @@ def _plan(contents: Contents, upload: Upload) -> Plan:
     if left_out := int(np.sum(plan["train"] == LEFT_OUT)):
         upload.report.warning(
             f"{left_out:,} of {len(train.labels):,} samples were left out between the splits: "
-            "their moments overlap those of a later split, lie in the embargo or after the fold"
+            "their moments overlap those of a later split, lie in the embargo or after the fold",
+            code="left-out-between-splits",
         )
     for name in missing:
         in_folds = name == "val" and options.folds
@@ -125,17 +138,19 @@ def _plan(contents: Contents, upload: Upload) -> Plan:
         how += f", fold {options.fold} of {options.folds}" if in_folds else ""
         upload.report.warning(
             f"no {name} split in the upload: {num:,} of {len(train.labels):,} training samples "
-            f"were taken for it ({how})"
+            f"were taken for it ({how})",
+            code="made-split",
         )
     return plan
 
 
 def _write(
     contents: Contents, plan: Plan, folder: Path, stack: ExitStack
-) -> tuple[list[SplitWriter], RunningStatistics]:
+) -> tuple[list[SplitWriter], ChannelValues, Giveaways]:
     """Read every part to its end and spread its samples over the splits, which stay open."""
     writers: dict[int, SplitWriter] = {}
-    statistics = RunningStatistics(contents.input_shape[0])
+    values = ChannelValues(contents.input_shape[0], contents.dtype)
+    giveaways = Giveaways(contents)
     for part in contents.parts:
         for block in part.read():
             numbers = plan[part.split][block.indices]
@@ -146,8 +161,9 @@ def _write(
                 chosen = _where(block, numbers == number)
                 writers[number].append(part, chosen)
                 if SPLITS[number] == "train":
-                    statistics.update(chosen.samples)
-    return [writers[number] for number in sorted(writers)], statistics
+                    values.update(chosen.samples)
+                    giveaways.update(chosen.samples, part.labels[chosen.indices])
+    return [writers[number] for number in sorted(writers)], values, giveaways
 
 
 def _where(block: Block, mask: npt.NDArray[np.bool_]) -> Block:

@@ -15,7 +15,9 @@ from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from trainyard.datasets.facts import DatasetReport
 from trainyard.datasets.manifest import DatasetOptions, Manifest, Problem
+from trainyard.datasets.report import report_of
 from trainyard.errors import Conflict, NotFound
 from trainyard.ids import new_id
 from trainyard.status import ON_A_WORKER, DatasetStatus, JobStatus
@@ -217,18 +219,23 @@ def finish_ingest(
     manifest: Manifest | None,
     problems: Sequence[Problem],
     size_bytes: int = 0,
+    report: DatasetReport | None = None,
 ) -> None:
     """The end of an ingest: ready with a manifest, rejected without. The upload is garbage.
+
+    ``report`` is kept; else the manifest's, else one that is made of the problems.
 
     Raises:
         LeaseLost: the claim is not current; nothing is written.
     """
     status = DatasetStatus.READY if manifest else DatasetStatus.REJECTED
+    kept = report or (manifest and manifest.report) or report_of(problems)
     _update_claimed(
         session,
         claim,
         status=status.value,
-        manifest=manifest.model_dump(mode="json") if manifest else None,
+        manifest=manifest.model_dump(mode="json", exclude={"report"}) if manifest else None,
+        report=kept.model_dump(mode="json"),
         problems=[problem.model_dump(mode="json") for problem in problems],
         size_bytes=size_bytes,
         sha256=manifest.sha256 if manifest else None,
@@ -281,6 +288,21 @@ def waiting_datasets(session: Session, older_than: datetime) -> Sequence[str]:
         free,
     )
     return session.scalars(query.order_by(Dataset.id).limit(100)).all()
+
+
+def dataset_report(session: Session, owner_id: str, dataset_id: str) -> DatasetReport:
+    """What the ingest of a dataset found, rejected ones included.
+
+    Raises:
+        NotFound: as ``get_dataset``.
+        Conflict: the ingest has not ended.
+    """
+    dataset = get_dataset(session, owner_id, dataset_id)
+    if dataset.status == DatasetStatus.INGESTING:
+        raise Conflict("The dataset is ingesting: its report is made when the scan has ended.")
+    if dataset.report is None:  # ingested before reports were kept
+        return report_of([Problem.model_validate(problem) for problem in dataset.problems])
+    return DatasetReport.model_validate(dataset.report)
 
 
 def as_manifest(dataset: Dataset) -> Manifest:

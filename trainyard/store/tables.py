@@ -119,6 +119,9 @@ class Dataset(Base):
     options_sha256: Mapped[str] = mapped_column(String(64))
     # trainyard.datasets.Manifest as JSON, once ready: format, task, shapes, classes, splits.
     manifest: Mapped[dict[str, Any] | None]
+    # trainyard.datasets.facts.DatasetReport as JSON; null until the ingest has ended, and of
+    # datasets older than reports. Loaded only where it is asked for.
+    report: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     problems: Mapped[list[Any]]
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # what the store holds of it
     sha256: Mapped[str | None] = mapped_column(String(64))  # digest of the canonical form

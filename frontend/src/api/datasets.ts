@@ -34,6 +34,20 @@ export const datasetQuery = (id: string) =>
       state.data?.status === 'ingesting' ? INGESTING_MILLISECONDS : false,
   })
 
+/** The report of a scan that has ended; it never changes. */
+export const reportQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['dataset', id, 'report'],
+    queryFn: ({ signal }) =>
+      unwrap(
+        client.GET('/v1/datasets/{dataset_id}/report', {
+          params: { path: { dataset_id: id } },
+          signal,
+        }),
+      ),
+    staleTime: Infinity,
+  })
+
 export interface SampleFilter {
   split: SplitName
   className: string | null

@@ -154,6 +154,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets/{dataset_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dataset Report
+         * @description What the scan found: figures, and findings with examples and advice; 409 until it ends.
+         */
+        get: operations["get_dataset_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets/{dataset_id}/samples": {
         parameters: {
             query?: never;
@@ -463,7 +483,8 @@ export interface paths {
         put?: never;
         /**
          * Create Predictions
-         * @description Classes of pictures (multipart `file`, one or more) or of raw samples (JSON arrays).
+         * @description What the best model says of files (multipart `file`, one or more: pictures, or what else the
+         *     dataset was made of) or of raw samples (JSON arrays).
          */
         post: operations["create_predictions"];
         delete?: never;
@@ -905,6 +926,24 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AcrossCount
+         * @description Samples of `second` that stand in `first` too.
+         */
+        AcrossCount: {
+            /** Count */
+            count: number;
+            /**
+             * First
+             * @enum {string}
+             */
+            first: "train" | "val" | "test";
+            /**
+             * Second
+             * @enum {string}
+             */
+            second: "train" | "val" | "test";
+        };
+        /**
          * Attempt
          * @description One try at a job.
          */
@@ -972,6 +1011,23 @@ export interface components {
             from_step: number;
         };
         /**
+         * Balance
+         * @description How often each class stands in each split.
+         */
+        Balance: {
+            /** Counts */
+            counts: {
+                [key: string]: number[];
+            };
+            /** Names */
+            names: string[];
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "samples" | "labels" | "pixels";
+        };
+        /**
          * Best
          * @description The best checkpoint by the monitored metric.
          */
@@ -1013,6 +1069,28 @@ export interface components {
             summary: string;
             /** Type */
             type: string;
+        };
+        /**
+         * ChannelSummary
+         * @description Raw values of one channel over the training split.
+         */
+        ChannelSummary: {
+            histogram: components["schemas"]["Histogram"] | null;
+            /** Maximum */
+            maximum: number | null;
+            /** Mean */
+            mean: number | null;
+            /** Minimum */
+            minimum: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Num Not Finite
+             * @default 0
+             */
+            num_not_finite: number;
+            /** Std */
+            std: number | null;
         };
         /** @description A job spec with `dataset`, or with `input_shape` and `num_classes` in its place; the spec's whole JSON Schema is at /v1/specs/schema. */
         CheckRequest: {
@@ -1259,6 +1337,53 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * DatasetReport
+         * @description What the scan of an upload found out.
+         */
+        DatasetReport: {
+            /**
+             * Channels
+             * @description Of the first channels, at most 256; the first 64 have histograms.
+             * @default []
+             */
+            channels: components["schemas"]["ChannelSummary"][];
+            classes: components["schemas"]["Balance"] | null;
+            /** @description Samples that are the same bit for bit. */
+            exact: components["schemas"]["Duplicates"] | null;
+            /**
+             * Findings
+             * @description Errors first, then warnings, then notes.
+             * @default []
+             */
+            findings: components["schemas"]["Finding"][];
+            /** @description Pictures that look the same; null where samples are no pictures. */
+            near: components["schemas"]["Duplicates"] | null;
+            /** Num Channels */
+            num_channels: number | null;
+            /**
+             * Num Samples
+             * @default {}
+             */
+            num_samples: {
+                [key: string]: number;
+            };
+            /**
+             * Num Unreadable
+             * @description Files that were left out, since they could not be read or belong nowhere.
+             * @default 0
+             */
+            num_unreadable: number;
+            pictures: components["schemas"]["PictureSummary"] | null;
+            /**
+             * Targets
+             * @description Of the numbers that are predicted.
+             * @default {}
+             */
+            targets: {
+                [key: string]: components["schemas"]["NumberSummary"][];
+            };
+        };
+        /**
          * DatasetStatus
          * @enum {string}
          */
@@ -1267,6 +1392,82 @@ export interface components {
         Digest: {
             /** Sha256 */
             sha256: string;
+        };
+        /**
+         * Duplicates
+         * @description Samples that have a twin.
+         */
+        Duplicates: {
+            /**
+             * Across
+             * @default []
+             */
+            across: components["schemas"]["AcrossCount"][];
+            /**
+             * Within
+             * @description How many samples of a split repeat an earlier one.
+             * @default {}
+             */
+            within: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * Example
+         * @description What a finding is about, and what it resembles, where it is about two.
+         */
+        Example: {
+            /** Label */
+            label: string | null;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string | null;
+            /**
+             * Row
+             * @description Place in the split, as in `/v1/datasets/{id}/samples/{row}.png?split=…`.
+             */
+            row: number | null;
+            /** Split */
+            split: ("train" | "val" | "test") | null;
+            twin: components["schemas"]["Place"] | null;
+        };
+        /**
+         * Finding
+         * @description One kind of thing that was found.
+         */
+        Finding: {
+            /**
+             * Advice
+             * @description What to do.
+             * @default
+             */
+            advice: string;
+            /**
+             * Code
+             * @description The same for the same kind of thing in every dataset.
+             */
+            code: string;
+            /**
+             * Count
+             * @description How many samples, files, columns or classes it is about.
+             * @default 1
+             */
+            count: number;
+            /**
+             * Examples
+             * @description A few of them.
+             * @default []
+             */
+            examples: components["schemas"]["Example"][];
+            /** Message */
+            message: string;
+            /**
+             * Severity
+             * @description With an `error` the dataset is rejected.
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "info";
         };
         /**
          * Freed
@@ -1295,6 +1496,18 @@ export interface components {
             datasets: number;
             /** Weights */
             weights: number;
+        };
+        /**
+         * Histogram
+         * @description Counts in bins of equal width; the first begins at `start`.
+         */
+        Histogram: {
+            /** Bin Width */
+            bin_width: number;
+            /** Counts */
+            counts: number[];
+            /** Start */
+            start: number;
         };
         /**
          * ImportResult
@@ -1782,6 +1995,22 @@ export interface components {
             owner: string;
         };
         /**
+         * NumberSummary
+         * @description Mean, deviation (of the population) and range of numbers; null where none is finite.
+         */
+        NumberSummary: {
+            /** Maximum */
+            maximum: number | null;
+            /** Mean */
+            mean: number | null;
+            /** Minimum */
+            minimum: number | null;
+            /** Name */
+            name: string;
+            /** Std */
+            std: number | null;
+        };
+        /**
          * Passport
          * @description What a job's result depends on and what it was, by SHA-256 digests.
          *
@@ -1800,6 +2029,55 @@ export interface components {
             seed: number;
             /** @description Of `model`, `training` and `definitions` with all defaults filled in. */
             spec: components["schemas"]["Digest"];
+        };
+        /**
+         * PictureSize
+         * @description Pictures of one size, as uploaded and upright.
+         */
+        PictureSize: {
+            /** Count */
+            count: number;
+            /** Height */
+            height: number;
+            /** Width */
+            width: number;
+        };
+        /**
+         * PictureSummary
+         * @description The pictures as they came, before they were brought to one form.
+         */
+        PictureSummary: {
+            /**
+             * Modes
+             * @description Pictures by kind: grey, deep (16 bits or floating point), colour, transparent, animated.
+             */
+            modes: {
+                [key: string]: number;
+            };
+            /** Num Sizes */
+            num_sizes: number;
+            /**
+             * Sizes
+             * @description The commonest first.
+             */
+            sizes: components["schemas"]["PictureSize"][];
+        };
+        /**
+         * Place
+         * @description A sample or a file, by the name that the upload gives it.
+         */
+        Place: {
+            /** Label */
+            label: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Row
+             * @description Place in the split, as in `/v1/datasets/{id}/samples/{row}.png?split=…`.
+             */
+            row: number | null;
+            /** Split */
+            split: ("train" | "val" | "test") | null;
         };
         /**
          * Prediction
@@ -3015,6 +3293,82 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_dataset_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetReport"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -16,6 +16,7 @@ export class UploadCancelled extends Error {}
 export function uploadDataset(
   file: File,
   name: string,
+  options: Record<string, unknown>,
   onProgress: (fraction: number) => void,
 ): Upload {
   const request = new XMLHttpRequest()
@@ -40,7 +41,7 @@ export function uploadDataset(
     }
   })
   request.open('POST', '/v1/datasets')
-  request.send(form(file, name))
+  request.send(form(file, name, options))
   return {
     done,
     cancel: () => {
@@ -49,9 +50,10 @@ export function uploadDataset(
   }
 }
 
-function form(file: File, name: string): FormData {
+function form(file: File, name: string, options: Record<string, unknown>): FormData {
   const data = new FormData()
   data.append('name', name)
+  data.append('options', JSON.stringify(options))
   data.append('file', file)
   return data
 }

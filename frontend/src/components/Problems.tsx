@@ -1,5 +1,5 @@
-// The report of a dataset's scan: what is wrong, file by file, errors first.
-import { Badge, Card, Stack, Table, Text, Title } from '@mantine/core'
+// The lines of a dataset's scan: what is wrong, file by file, errors first.
+import { Badge, Stack, Table, Text } from '@mantine/core'
 
 import type { Problem } from '../api/types'
 import { plural } from '../lib/format'
@@ -14,11 +14,7 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
   if (problems.length === 0) return null
   const sorted = problems.toSorted((a, b) => ORDER[a.severity] - ORDER[b.severity])
   return (
-    <Card p="md">
       <Stack gap="sm">
-        <Title order={2} size="h4">
-          Report of the scan
-        </Title>
         <Text size="sm" c="dimmed">
           {plural(problems.length, 'finding')}
           {problems.length > MAX_ROWS && `, of which ${MAX_ROWS} are shown`}
@@ -53,6 +49,5 @@ export function Problems({ problems }: { problems: readonly Problem[] }) {
           </Table>
         </Table.ScrollContainer>
       </Stack>
-    </Card>
   )
 }

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react'
 
 import type { JobDetail, JobReport } from '../api/types'
 import { toNumber } from '../lib/format'
-import { classRows } from '../lib/report'
+import { classRows } from '../lib/jobReport'
 import { ConfusionMatrix } from './ConfusionMatrix'
 import { ClassTable } from './report/ClassTable'
 import { FigureTable } from './report/FigureTable'

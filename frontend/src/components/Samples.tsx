@@ -15,7 +15,8 @@ import { useState } from 'react'
 
 import { samplesQuery } from '../api/datasets'
 import type { Dataset, Sample, SplitName } from '../api/types'
-import { SPLIT_NAMES } from './ClassCounts'
+import { formatMetric } from '../lib/format'
+import { SPLIT_NAMES } from '../lib/report'
 import { ErrorAlert } from './PageError'
 
 const FIRST = 24
@@ -45,7 +46,7 @@ export function Samples({ dataset }: { dataset: Dataset }) {
                 setLimit(FIRST)
               }}
             />
-            <Select
+            {(dataset.class_names ?? []).length > 0 && <Select
               aria-label="Class"
               placeholder="Any class"
               size="xs"
@@ -58,7 +59,7 @@ export function Samples({ dataset }: { dataset: Dataset }) {
                 setClassName(value)
                 setLimit(FIRST)
               }}
-            />
+            />}
           </Group>
         </Group>
         {error !== null && <ErrorAlert error={error} />}
@@ -93,7 +94,7 @@ function useSamples(
   limit: number,
 ) {
   const all = dataset.class_names ?? []
-  const mixed = all.length <= FIRST ? all : [null]
+  const mixed = all.length > 0 && all.length <= FIRST ? all : [null]
   const classes = className === null ? mixed : [className]
   const each = Math.max(1, Math.ceil(limit / Math.max(1, classes.length)))
   return useQueries({
@@ -115,6 +116,12 @@ function interleave(lists: readonly (readonly Sample[])[]): Sample[] {
   return Array.from({ length: longest }, (_, place) => lists.flatMap((list) => list[place] ?? [])).flat()
 }
 
+/** The class or labels of a sample, or the numbers that are predicted; nothing of a mask. */
+function labelOf({ class_name, label }: Sample): string {
+  if (class_name !== null) return class_name
+  return [label ?? []].flat().slice(0, 4).map(formatMetric).join(', ')
+}
+
 function Pictures({ items }: { items: readonly Sample[] }) {
   return (
     <SimpleGrid cols={{ base: 3, xs: 4, sm: 6, md: 8 }} spacing="sm">
@@ -123,11 +130,11 @@ function Pictures({ items }: { items: readonly Sample[] }) {
           <img
             className="picture"
             src={sample.url}
-            alt={`Sample ${sample.n}: ${sample.class_name}`}
+            alt={`Sample ${sample.n}: ${labelOf(sample)}`}
             loading="lazy"
           />
           <Text size="xs" c="dimmed" truncate ta="center">
-            {sample.class_name}
+            {labelOf(sample)}
           </Text>
         </Stack>
       ))}

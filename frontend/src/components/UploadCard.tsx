@@ -6,6 +6,8 @@ import { useRef, useState } from 'react'
 
 import { datasetName, uploadDataset, UploadCancelled, type Upload } from '../api/upload'
 import { formatBytes, formatPercent } from '../lib/format'
+import { NO_OPTIONS, toOptions } from '../lib/datasetOptions'
+import { DatasetOptionsForm } from './DatasetOptionsForm'
 import { DropZone } from './DropZone'
 import { sayDone, sayError } from './toasts'
 
@@ -16,15 +18,21 @@ interface Sending {
 
 export function UploadCard() {
   const { sending, send, cancel } = useUpload()
+  const [options, setOptions] = useState(NO_OPTIONS)
   if (sending) return <SendingCard sending={sending} onCancel={cancel} />
   return (
-    <DropZone
-      label="Drop a dataset here"
-      hint="or click to choose: a zip of class folders, a zip of idx files, or .npz"
-      icon={<UploadIcon size={32} aria-hidden />}
-      accept=".zip,.npz,.gz"
-      onFile={send}
-    />
+    <Stack gap="xs">
+      <DropZone
+        label="Drop a dataset here"
+        hint="or click to choose: a zip of class folders, a zip of idx files, or .npz"
+        icon={<UploadIcon size={32} aria-hidden />}
+        accept=".zip,.npz,.gz"
+        onFile={(file) => {
+          send(file, toOptions(options))
+        }}
+      />
+      <DatasetOptionsForm value={options} onChange={setOptions} />
+    </Stack>
   )
 }
 
@@ -32,10 +40,10 @@ function useUpload() {
   const queryClient = useQueryClient()
   const [sending, setSending] = useState<Sending | null>(null)
   const upload = useRef<Upload | null>(null)
-  const send = (file: File) => {
+  const send = (file: File, options: Record<string, unknown>) => {
     const name = datasetName(file.name)
     setSending({ file, fraction: 0 })
-    upload.current = uploadDataset(file, name, (fraction) => {
+    upload.current = uploadDataset(file, name, options, (fraction) => {
       setSending({ file, fraction })
     })
     upload.current.done

@@ -1,111 +1,149 @@
-// What a report's rows hold, read without trust: each task has figures of its own.
-import { formatMetric, formatPercent } from './format'
+// A dataset's report as the page draws it: findings by severity, shares, bars. Pure.
+import type { Balance, DatasetReport, Finding, Histogram, Place, SplitName } from '../api/types'
+import { formatMetric, plural } from './format'
 
-export type Row = Record<string, unknown>
+export const SPLIT_NAMES: readonly SplitName[] = ['train', 'val', 'test']
 
-const CLASS_FIGURES = ['precision', 'recall', 'f1', 'iou', 'dice', 'auroc'] as const
-export type ClassFigure = (typeof CLASS_FIGURES)[number]
+export type Severity = Finding['severity']
 
-export interface ClassRow {
+export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'info']
+
+/** Findings under their severity, the worst first; severities without findings are left out. */
+export function bySeverity(
+  findings: readonly Finding[],
+): { severity: Severity; findings: Finding[] }[] {
+  return SEVERITIES.map((severity) => ({
+    severity,
+    findings: findings.filter((finding) => finding.severity === severity),
+  })).filter((group) => group.findings.length > 0)
+}
+
+/** One figure of the line at the top. */
+export interface Headline {
+  label: string
+  value: string
+}
+
+/** What a reader wants to know first. */
+export function headlines(report: DatasetReport): Headline[] {
+  const splits = SPLIT_NAMES.filter((name) => report.num_samples[name] !== undefined)
+  const lines: Headline[] = splits.map((name) => ({
+    label: name,
+    value: (report.num_samples[name] ?? 0).toLocaleString('en'),
+  }))
+  const majority = report.classes && majorityOf(report.classes)
+  if (majority) {
+    const label = `Most common ${report.classes?.unit === 'pixels' ? 'pixel' : 'class'}`
+    lines.push({ label, value: `${majority.name}, ${formatShare(majority.share)}` })
+  }
+  if (report.exact) lines.push({ label: 'Copies', value: duplicatesText(report.exact) })
+  if (report.near) lines.push({ label: 'Look-alikes', value: duplicatesText(report.near) })
+  if (report.num_unreadable > 0) {
+    lines.push({ label: 'Left out', value: plural(report.num_unreadable, 'file') })
+  }
+  return lines
+}
+
+/** The class that most training samples have; null of labels, of which a sample has several. */
+export function majorityOf(balance: Balance): { name: string; share: number } | null {
+  const counts = balance.counts.train ?? []
+  const total = sum(counts)
+  if (total === 0 || balance.unit === 'labels') return null
+  const most = counts.indexOf(Math.max(...counts))
+  return { name: balance.names[most] ?? String(most), share: (counts[most] ?? 0) / total }
+}
+
+function duplicatesText(found: NonNullable<DatasetReport['exact']>): string {
+  const within = sum(Object.values(found.within))
+  const across = sum(found.across.map(({ count }) => count))
+  if (within + across === 0) return 'none'
+  return [
+    within > 0 && `${within.toLocaleString('en')} within`,
+    across > 0 && `${across.toLocaleString('en')} across splits`,
+  ]
+    .filter(Boolean)
+    .join(', ')
+}
+
+export interface BalanceRow {
   name: string
-  support: number
-  figures: (number | null)[]
+  splits: { split: SplitName; count: number; share: number; width: number }[]
 }
 
-/** The figures that at least one class has. */
-export function figuresOf(rows: readonly Row[]): ClassFigure[] {
-  return CLASS_FIGURES.filter((figure) => rows.some((row) => typeof row[figure] === 'number'))
+/**
+ * One row a class: its count and share in each split, and how wide its bar is, from 0 to 1.
+ *
+ * Shares are of a split's samples (of several labels: `sizes`) or pixels, so that splits of
+ * different sizes can be compared; the widest bar is 1.
+ */
+export function balanceRows(
+  balance: Balance,
+  sizes: Readonly<Record<string, number>>,
+): BalanceRow[] {
+  const splits = SPLIT_NAMES.filter((name) => balance.counts[name] !== undefined)
+  const totals = new Map(
+    splits.map((split) => [
+      split,
+      balance.unit === 'labels' ? (sizes[split] ?? 0) : sum(balance.counts[split] ?? []),
+    ]),
+  )
+  const rows = balance.names.map((name, index) => ({
+    name,
+    splits: splits.map((split) => {
+      const count = balance.counts[split]?.[index] ?? 0
+      const total = totals.get(split) ?? 0
+      return { split, count, share: total === 0 ? 0 : count / total, width: 0 }
+    }),
+  }))
+  const widest = Math.max(...rows.flatMap((row) => row.splits.map(({ share }) => share)), 1e-12)
+  for (const row of rows) {
+    for (const one of row.splits) one.width = one.share / widest
+  }
+  return rows
 }
 
-export function classRows(rows: readonly Row[], figures: readonly ClassFigure[]): ClassRow[] {
-  return rows.map((row, index) => {
-    const name = row.class ?? row.name ?? row.class_name
+export interface Bar {
+  x: number
+  width: number
+  height: number
+  title: string
+}
+
+/** Bars in a box of 1 by 1; heights are square roots of counts, so that rare values show. */
+export function histogramBars({ start, bin_width, counts }: Histogram): Bar[] {
+  const most = Math.max(1, ...counts)
+  const width = 1 / Math.max(1, counts.length)
+  return counts.map((count, index) => {
+    const from = formatValue(start + index * bin_width)
+    const to = formatValue(start + (index + 1) * bin_width)
     return {
-      name: typeof name === 'string' ? name : String(index),
-      support: numberOf(row.support) ?? 0,
-      figures: figures.map((figure) => numberOf(row[figure])),
+      x: index * width,
+      width,
+      height: Math.sqrt(count / most),
+      title: `${from} to ${to}: ${count.toLocaleString('en')}`,
     }
   })
 }
 
-export function numberOf(value: unknown): number | null {
-  return typeof value === 'number' ? value : null
+/** Where the picture of a sample is; null of a file, which has no place in a split. */
+export function pictureUrl(datasetId: string, { split, row }: Place): string | null {
+  if (split === null || row === null) return null
+  return `/v1/datasets/${datasetId}/samples/${row}.png?split=${split}`
 }
 
-export interface Line {
-  name: string
-  cells: string[]
+/** A raw value: whole numbers as they are, others as metrics are written. */
+export function formatValue(value: number): string {
+  const isWhole = Number.isInteger(value) && Math.abs(value) < 1e9
+  return isWhole ? value.toLocaleString('en') : formatMetric(value)
 }
 
-const BASELINE_NAMES: Record<string, string> = {
-  majority: 'always the commonest class',
-  mean: 'always the mean',
-  last_value: 'the last value again',
-  drift: 'last value and drift',
-}
-const SHARES = new Set(['accuracy', 'skill', 'directional_accuracy'])
-const HIDDEN = new Set(['name', 'class', 'output'])
-
-/** Rows of named numbers as a table: its columns, and a line a row. */
-export function tableOf(rows: readonly Row[], nameKey: string): { columns: string[]; lines: Line[] } {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter(
-    (key) => !HIDDEN.has(key) && rows.some((row) => typeof row[key] === 'number'),
-  )
-  const lines = rows.map((row, index) => ({
-    name: nameOf(row, nameKey, index),
-    cells: columns.map((key) => cellOf(key, row[key])),
-  }))
-  return { columns, lines }
+/** A share in percent, with as many digits as tell rare from none. */
+export function formatShare(share: number): string {
+  const percent = share * 100
+  if (percent > 0 && percent < 0.1) return '< 0.1 %'
+  return `${percent.toFixed(percent < 10 ? 1 : 0)} %`
 }
 
-function nameOf(row: Row, key: string, index: number): string {
-  const name = row[key]
-  if (typeof name !== 'string') return String(index)
-  const words = BASELINE_NAMES[name] ?? name
-  return typeof row.class === 'string' ? `${words} (${row.class})` : words
-}
-
-function cellOf(key: string, value: unknown): string {
-  if (typeof value !== 'number') return '–'
-  return SHARES.has(key) ? formatPercent(value) : formatMetric(value)
-}
-
-/** Where true and predicted values lie within a square of size 1, and the bounds of both. */
-export function placed(points: readonly (readonly [number, number])[]) {
-  const values = points.flat().filter((value) => Number.isFinite(value))
-  const low = Math.min(...values)
-  const high = Math.max(...values)
-  const width = high > low ? high - low : 1
-  return {
-    low,
-    high,
-    places: points
-      .filter((point) => point.every((value) => Number.isFinite(value)))
-      .map(([x, y]) => ({ x: (x - low) / width, y: 1 - (y - low) / width })),
-  }
-}
-
-/** What is said below a picture that the model got wrong. */
-export function errorWords(row: Row): string {
-  if (typeof row.iou === 'number') return `IoU ${formatPercent(row.iou)}`
-  if (typeof row.predicted === 'string') {
-    return `${text(row.class)}, taken for ${row.predicted} (${formatPercent(numberOf(row.probability) ?? NaN)})`
-  }
-  if (typeof row.is_set === 'boolean') {
-    const sure = formatPercent(numberOf(row.probability) ?? NaN)
-    return `${row.is_set ? '' : 'not '}${text(row.class)}, told at ${sure}`
-  }
-  if (Array.isArray(row.target) && Array.isArray(row.predicted)) {
-    return `${numbers(row.target)}, predicted ${numbers(row.predicted)}`
-  }
-  return ''
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
-}
-
-function numbers(values: readonly unknown[]): string {
-  const shown = values.slice(0, 3).map((value) => formatMetric(numberOf(value) ?? NaN))
-  return shown.join(', ') + (values.length > 3 ? ' …' : '')
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
 }

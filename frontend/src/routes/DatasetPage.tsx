@@ -5,17 +5,17 @@ import { Play, Trash2 } from 'lucide-react'
 
 import { datasetQuery, deleteDataset } from '../api/datasets'
 import type { Dataset } from '../api/types'
-import { ClassCounts } from '../components/ClassCounts'
 import { Figure } from '../components/Figure'
 import { confirm } from '../components/JobActions'
 import { LinkButton } from '../components/LinkButton'
 import { ErrorAlert } from '../components/PageError'
 import { PageHeader } from '../components/PageHeader'
 import { Problems } from '../components/Problems'
+import { DatasetReport } from '../components/report/DatasetReport'
 import { Samples } from '../components/Samples'
 import { DatasetBadge } from '../components/StatusBadge'
 import { sayDone, sayError } from '../components/toasts'
-import { formatBytes, formatShape } from '../lib/format'
+import { formatBytes, formatShape, plural } from '../lib/format'
 import { datasetRoute } from '../router'
 
 export function DatasetPage() {
@@ -49,13 +49,12 @@ function OneDataset({ dataset }: { dataset: Dataset }) {
         {SAID[status]}
       </Text>
       {status === 'ready' && <Facts dataset={dataset} />}
-      <Problems problems={dataset.problems} />
-      {status === 'ready' && (
-        <>
-          <ClassCounts dataset={dataset} />
-          <Samples dataset={dataset} />
-        </>
+      {status === 'ingesting' ? (
+        <Problems problems={dataset.problems} />
+      ) : (
+        <DatasetReport dataset={dataset} />
       )}
+      {status === 'ready' && <Samples dataset={dataset} />}
     </Stack>
   )
 }
@@ -67,7 +66,7 @@ const SAID: Record<Dataset['status'], string> = {
 }
 
 function Facts({ dataset }: { dataset: Dataset }) {
-  const { format, task, input_shape, num_classes, size_bytes, dtype, sha256 } = dataset
+  const { format, task, input_shape, num_classes, size_bytes, dtype, sha256, series } = dataset
   return (
     <Card>
       <Group gap="xl">
@@ -75,11 +74,30 @@ function Facts({ dataset }: { dataset: Dataset }) {
         {task && <Figure label="Task" value={task} />}
         {input_shape && <Figure label="Sample" value={`${formatShape(input_shape)} ${dtype ?? ''}`} />}
         {num_classes !== null && <Figure label="Classes" value={String(num_classes)} />}
+        {series && (
+          <>
+            <Figure label="Window" value={plural(series.window, 'row')} />
+            <Figure label="Horizon" value={plural(series.horizon, 'row')} />
+            <Figure label="Series" value={series.num_series.toLocaleString('en')} />
+          </>
+        )}
+        {dataset.outputs && dataset.outputs.length > 0 && (
+          <Figure label="Predicts" value={shortList(dataset.outputs)} />
+        )}
+        {dataset.features && dataset.features.length > 0 && (
+          <Figure label="Features" value={shortList(dataset.features)} />
+        )}
         <Figure label="Size" value={formatBytes(size_bytes)} />
         {sha256 && <Figure label="SHA-256" value={`${sha256.slice(0, 12)}…`} title={sha256} />}
       </Group>
     </Card>
   )
+}
+
+/** The first few names, and how many more there are. */
+function shortList(names: readonly string[]): string {
+  const more = names.length - 4
+  return names.slice(0, 4).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }
 
 function DeleteButton({ dataset }: { dataset: Dataset }) {

@@ -2,7 +2,7 @@
 import { Table } from '@mantine/core'
 
 import { formatPercent } from '../../lib/format'
-import { classRows, figuresOf, type Row } from '../../lib/report'
+import { classRows, figuresOf, type Row } from '../../lib/jobReport'
 
 export function ClassTable({ rows, unit }: { rows: readonly Row[]; unit: string }) {
   const figures = figuresOf(rows)

@@ -1,7 +1,7 @@
 // Rows of named figures: the outputs of a model that predicts numbers, or what one has without it.
 import { Table } from '@mantine/core'
 
-import { tableOf, type Row } from '../../lib/report'
+import { tableOf, type Row } from '../../lib/jobReport'
 
 export function FigureTable({ rows, nameKey }: { rows: readonly Row[]; nameKey: string }) {
   const { columns, lines } = tableOf(rows, nameKey)

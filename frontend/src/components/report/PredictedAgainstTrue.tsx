@@ -2,7 +2,7 @@
 import { Group, Stack, Text } from '@mantine/core'
 
 import { formatMetric } from '../../lib/format'
-import { placed } from '../../lib/report'
+import { placed } from '../../lib/jobReport'
 
 const SIZE = 300
 

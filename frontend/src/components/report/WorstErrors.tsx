@@ -1,7 +1,7 @@
 // The samples that the model is furthest from, with their pictures.
 import { Image, SimpleGrid, Stack, Text } from '@mantine/core'
 
-import { errorWords, numberOf, type Row } from '../../lib/report'
+import { errorWords, numberOf, type Row } from '../../lib/jobReport'
 
 const SHOWN = 12
 
