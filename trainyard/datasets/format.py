@@ -79,6 +79,7 @@ class Part:
 class Contents:
     """All there is to know of an upload before its samples are read.
 
+    With ``is_split`` the parts are all the splits that there are to be: none is made.
     ``class_names`` are those of classes, labels or classes of masks, and ``outputs`` the names of
     the numbers that are predicted: one of the two is empty. ``features`` names the channels.
     """
@@ -91,6 +92,7 @@ class Contents:
     outputs: list[str] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     series: SeriesInfo | None = None
+    is_split: bool = False
 
     @property
     def num_outputs(self) -> int:
@@ -101,7 +103,7 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    zip too.
+    zip too. Where it has ``complete(upload, manifest) -> Manifest``, that has the last word.
     """
 
     name: str

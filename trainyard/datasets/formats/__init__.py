@@ -7,6 +7,6 @@ here; those of plugins come after them, so that they never change what is read a
 from __future__ import annotations
 
 from trainyard.datasets.format import Format
-from trainyard.datasets.formats import folders, idx, npz
+from trainyard.datasets.formats import canonical_zip, folders, idx, npz
 
-FORMATS: list[Format] = [npz, idx, folders]
+FORMATS: list[Format] = [canonical_zip, npz, idx, folders]
