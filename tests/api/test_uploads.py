@@ -360,3 +360,25 @@ def test_a_dataset_of_an_upload_is_its_owners(owner: Owner, of: str) -> None:
     dataset = become(owner, send(owner, npz(seed=6))).json()["id"]
     stranger = owner.yard.new_owner()
     assert stranger.http.get(f"/v1/datasets/{dataset}{of}").status_code == 404
+
+
+def test_an_upload_goes_to_a_store_elsewhere_and_leaves_nothing_here(
+    tmp_path: Path, broker: Broker
+) -> None:
+    url = f"sqlite:///{tmp_path / 'trainyard.db'}"
+    migrate(url)
+    with running_yard(tmp_path, url, broker.url, store_url="memory:///") as yard:
+        owner, data = yard.new_owner(), npz(seed=8)
+        path = begin(owner, len(data))
+        append(owner, path, 0, data[:100])
+        here = tmp_path / "incoming" / path.rpartition("/")[2]
+        assert here.read_bytes() == data[:100]
+        append(owner, path, 100, data[100:])
+        upload = path.rpartition("/")[2]
+        taken = become(owner, upload)
+        assert taken.status_code == 202
+        assert not here.exists()
+        assert become(owner, upload).json()["id"] == taken.json()["id"]
+        again = become(owner, send(owner, data))
+        assert (again.status_code, again.json()["id"]) == (200, taken.json()["id"])
+        assert list((tmp_path / "incoming").iterdir()) == []

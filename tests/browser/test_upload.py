@@ -101,7 +101,7 @@ def test_an_upload_goes_on_after_a_reload_of_the_page(
     page.goto(dataset_id)
     with page.expect_download() as started:
         page.get_by_role("link", name="Download", exact=True).click()
-    assert started.value.suggested_filename == "large_1.zip"
+    assert started.value.suggested_filename == "large@1.zip"
     with zipfile.ZipFile(started.value.path()) as packed, packed.open("train_x.npy") as file:
         assert np.load(file).shape[1:] == (1, 64, 64)
 
