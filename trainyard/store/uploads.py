@@ -8,6 +8,7 @@ the key that its dataset's ingest reads: nothing is ever moved. What HTTP has to
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,8 @@ def sweep(database: Database, folder: Path) -> int:
     freed = 0
     for path in found:
         if path.name not in named and upload_key(path.name) not in keys:
-            freed += path.stat().st_size
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process sweeps too
+                size_bytes = path.stat().st_size
+                path.unlink()
+                freed += size_bytes
     return freed
