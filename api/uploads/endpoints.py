@@ -5,7 +5,6 @@ A finished upload becomes a dataset by ``POST /v1/datasets {"upload": …}``.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response, status
@@ -14,17 +13,16 @@ from starlette.exceptions import HTTPException
 
 from api.auth import Caller, get_caller
 from api.context import Context, Ctx
-from api.guard import PIECE_MEDIA, drain
+from api.guard import PIECE_MEDIA
 from api.paging import Cursor, Limit, read_cursor, write_cursor
 from api.uploads import protocol
-from api.uploads.piece import Piece, length_of
+from api.uploads.piece import length_of
 from api.uploads.protocol import SpeaksTus
 from api.uploads.schemas import Upload, UploadList
-from trainyard.errors import TooLarge, TooManyRequests, TrainyardError, UnsupportedMedia
+from api.uploads.taking import create, file_of, open_row, take_piece
+from trainyard.errors import UnsupportedMedia
 from trainyard.store import uploads
-from trainyard.store.keys import Identity
 from trainyard.store.tables import Upload as UploadRow
-from trainyard.store.tables import now
 
 router = APIRouter(prefix=protocol.PATH, tags=["uploads"])
 
@@ -65,10 +63,10 @@ async def create_upload(
 ) -> Response:
     """Begin an upload of `Upload-Length` bytes; the body may hold the first of them."""
     size_bytes = protocol.number("Upload-Length", upload_length)
-    row = await run_in_threadpool(_create, context, caller, size_bytes, upload_metadata)
+    row = await run_in_threadpool(create, context, caller, size_bytes, upload_metadata)
     offset = 0
     if request.headers.get("content-type", "").partition(";")[0].strip() == PIECE_MEDIA:
-        offset = await _take_piece(request, context, row, 0, upload_checksum)
+        offset = await take_piece(request, context, row, 0, upload_checksum)
     headers = _headers(offset, row) | {"Location": f"{protocol.PATH}/{row.id}"}
     return Response(status_code=status.HTTP_201_CREATED, headers=headers)
 
@@ -121,8 +119,8 @@ async def append_piece(
     if media != PIECE_MEDIA:
         raise UnsupportedMedia(f"Expected {PIECE_MEDIA} here, received {media or 'nothing'}.")
     start = protocol.number("Upload-Offset", upload_offset)
-    row = await run_in_threadpool(_open_row, context, caller, upload_id)
-    offset = await _take_piece(request, context, row, start, upload_checksum)
+    row = await run_in_threadpool(open_row, context, caller, upload_id)
+    offset = await take_piece(request, context, row, start, upload_checksum)
     return Response(status_code=status.HTTP_204_NO_CONTENT, headers=_headers(offset, row))
 
 
@@ -161,90 +159,6 @@ async def override_method(
     raise HTTPException(
         status.HTTP_405_METHOD_NOT_ALLOWED, headers={"Allow": "HEAD, PATCH, DELETE"}
     )
-
-
-def file_of(context: Context, upload_id: str) -> Path:
-    """Where the bytes of an upload lie; ``upload_id`` has been found in the database."""
-    return context.incoming_folder / upload_id
-
-
-def _create(
-    context: Context, caller: Identity, size_bytes: int, described: str | None
-) -> UploadRow:
-    """The row of a new upload.
-
-    Raises:
-        TooLarge: over the limit of one upload.
-        TooManyRequests: over the limit of uploads at once.
-    """
-    settings = context.settings
-    name = protocol.file_name(protocol.metadata(described))
-    if size_bytes > settings.max_upload_bytes:
-        raise TooLarge(f"An upload may have {settings.max_upload_bytes} bytes at most.")
-    uploads.sweep(context.database, context.incoming_folder)
-    with context.database.write() as session:
-        if len(uploads.open_ids(session, caller.owner_id)) >= settings.max_open_uploads:
-            raise TooManyRequests(
-                f"{settings.max_open_uploads} uploads are open already "
-                "(TRAINYARD_MAX_OPEN_UPLOADS): finish or delete one.",
-                retry_after_seconds=60,
-            )
-        return uploads.create_upload(
-            session,
-            caller.owner_id,
-            file_name=name,
-            described=(described or "").strip(),
-            size_bytes=size_bytes,
-            lifetime=settings.upload_lifetime,
-        )
-
-
-def _open_row(context: Context, caller: Identity, upload_id: str) -> UploadRow:
-    with context.database.read() as session:
-        return uploads.get_open(session, caller.owner_id, upload_id)
-
-
-async def _take_piece(
-    request: Request, context: Context, row: UploadRow, start: int, upload_checksum: str | None
-) -> int:
-    """Append a request's body; how much has come with it."""
-    declared = request.headers.get("content-length")
-    announced = protocol.number("Content-Length", declared) if declared else None
-
-    def renew() -> None:
-        with context.database.write() as session:
-            uploads.prolong(session, row.id, context.settings.upload_lifetime)
-        row.expires_at = now() + context.settings.upload_lifetime
-
-    try:
-        checksum = protocol.checksum(upload_checksum)
-        piece = await run_in_threadpool(Piece, file_of(context, row.id), row.size_bytes)
-        try:
-            piece.check_start(start, announced)
-        except TrainyardError:
-            piece.close()
-            raise
-    except TrainyardError:
-        if announced != 0:
-            await drain(request.receive)
-        raise
-    digest = context.digests.take(row.id, start)
-    try:
-        await run_in_threadpool(renew)
-        await piece.take(request.receive, digest, checksum, renew)
-    finally:
-        if digest is not None and piece.offset > piece.start:
-            context.digests.put(row.id, piece.offset, digest)
-        piece.close()
-    await run_in_threadpool(renew)
-    if piece.offset == row.size_bytes and digest is not None:
-        await run_in_threadpool(_note_digest, context, row.id, digest.hexdigest())
-    return piece.offset
-
-
-def _note_digest(context: Context, upload_id: str, sha256: str) -> None:
-    with context.database.write() as session:
-        uploads.note_digest(session, upload_id, sha256)
 
 
 def _headers(offset: int, row: UploadRow) -> dict[str, str]:
