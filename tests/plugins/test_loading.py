@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugins.conftest import path_with, python
+from trainyard.datasets.formats import FORMATS
 from trainyard.errors import InvalidInput
 from trainyard.exporters import EXPORTERS, Exporter, TrainedModel
 from trainyard.spec.job import parse_job
@@ -94,7 +95,7 @@ def test_the_process_goes_on_with_what_is_good(
     (layers, formats, exporters), log = with_odd_ones
     assert layers[-1] == "good_layer"
     assert layers.count("conv2d") == 1
-    assert formats == ["npz", "idx", "folders"]
+    assert formats == [known.name for known in FORMATS]
     assert exporters == []
     assert "zz_good" not in log
 

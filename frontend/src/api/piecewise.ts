@@ -14,7 +14,7 @@ const RETRY_MILLISECONDS = [500, 1000, 2000, 4000, 8000, ...Array<number>(19).fi
 
 /** Send a file; where the same file was begun in this browser before, go on from there. */
 export function uploadInPieces(file: File, wanted: Wanted, telling: Telling): Upload {
-  let cancel: () => void = () => undefined
+  let giveUp: () => void = () => undefined
   let isPaused = false
   const tus = new TusUpload(file, {
     endpoint: ENDPOINT,
@@ -38,10 +38,8 @@ export function uploadInPieces(file: File, wanted: Wanted, telling: Telling): Up
     tus.options.onError = (error) => {
       reject(told(error))
     }
-    cancel = () => {
+    giveUp = () => {
       reject(new UploadCancelled())
-      // What is left on the server where this fails is deleted after a day.
-      tus.abort(true).catch(() => undefined)
     }
   })
   const done = begin(tus, arrived)
@@ -55,8 +53,10 @@ export function uploadInPieces(file: File, wanted: Wanted, telling: Telling): Up
     })
   return {
     done,
-    cancel: () => {
-      cancel()
+    cancel: async () => {
+      giveUp()
+      // What is left on the server where this fails is deleted after a day.
+      await tus.abort(true).catch(() => undefined)
     },
     pause: () => {
       isPaused = true

@@ -22,7 +22,8 @@ export interface Telling {
 /** An upload under way: its outcome, and how to stop it, for a while where that is possible. */
 export interface Upload {
   done: Promise<Dataset>
-  cancel: () => void
+  /** `done` fails at once; this ends when nothing is left of it on the server. */
+  cancel: () => Promise<void>
   pause?: () => void
   resume?: () => void
 }

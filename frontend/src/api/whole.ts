@@ -37,6 +37,7 @@ export function uploadWhole(file: File, wanted: Wanted, telling: Telling): Uploa
     done,
     cancel: () => {
       request.abort()
+      return Promise.resolve()
     },
   }
 }

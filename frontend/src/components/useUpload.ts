@@ -55,10 +55,14 @@ export function useUpload() {
         void queryClient.invalidateQueries({ queryKey: ['uploads'] })
       })
   }
+  const cancel = async () => {
+    await upload.current?.cancel()
+    await queryClient.invalidateQueries({ queryKey: ['uploads'] })
+  }
   return {
     sending,
     send,
-    cancel: () => upload.current?.cancel(),
+    cancel: () => void cancel(),
     pause: () => upload.current?.pause?.(),
     resume: () => upload.current?.resume?.(),
   }
