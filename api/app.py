@@ -32,6 +32,8 @@ from api.security import SecurityHeaders
 from api.session.endpoints import router as session
 from api.specs.endpoints import router as specs
 from api.telemetry.endpoints import router as telemetry
+from api.uploads.endpoints import router as uploads
+from api.uploads.protocol import TusHeaders
 from api.weights.endpoints import router as weights
 from trainyard.plugins import load_plugins
 from trainyard.settings import Settings, get_settings
@@ -40,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     session,
     keys,
     datasets,
+    uploads,
     specs,
     catalogue,
     jobs,
@@ -89,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.router.default = Dashboard(folder, app.router.default)
     # The last one added is the outermost.
     app.add_middleware(Guard, max_json_bytes=context.settings.max_spec_bytes)
+    app.add_middleware(TusHeaders)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CountRequests, figures=context.figures)
     return app

@@ -16,9 +16,10 @@ from api.figures import Figures
 from api.limits import RateLimit
 from api.models.process import ModelProcess
 from api.scratch import Scratch
+from api.uploads.digests import RunningDigests
 from trainyard.events import Listener, Waker
 from trainyard.settings import Settings
-from trainyard.store import garbage
+from trainyard.store import garbage, uploads
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database, open_database
 from trainyard.store.usage import jobs_by_status
@@ -45,6 +46,7 @@ class Context:
         self._making_doorbell = threading.Lock()
         self.model_files = FileCache(self.cache_folder / "models")
         self.figures = Figures(self._count_jobs)
+        self.digests = RunningDigests()
         self._last_use: dict[str, float] = {}
 
     @property
@@ -63,6 +65,11 @@ class Context:
         return self._scratch.folder
 
     @property
+    def incoming_folder(self) -> Path:
+        """The files of uploads that come in pieces; a folder of the store's, if that is one."""
+        return (self.blobs.folder or self.settings.home) / uploads.FOLDER
+
+    @property
     def cache_folder(self) -> Path:
         """What can be made again: models put together for download, datasets from afar."""
         return self.settings.home / "cache"
@@ -79,6 +86,8 @@ class Context:
         """Delete files whose rows are gone; what fails now is done by the next who tries."""
         try:
             garbage.collect(self.database, self.blobs)
+            if self.blobs.folder is None:
+                uploads.sweep(self.database, self.incoming_folder)
         except (StoreError, OSError):
             logger.exception("some deleted files are still in the store")
 

@@ -65,9 +65,9 @@ def file_response(request: Request, file: File) -> Response:
         "ETag": file.etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": _disposition(file.name),
+        "Content-Disposition": disposition(file.name),
     }
-    if _matches(request.headers.get("if-none-match"), file.etag):
+    if matches(request.headers.get("if-none-match"), file.etag):
         return Response(status_code=304, headers=headers)
     try:
         wanted = _wanted_range(request, file)
@@ -83,16 +83,18 @@ def file_response(request: Request, file: File) -> Response:
     return StreamingResponse(file.read(start, end), status, headers, media_type=file.media_type)
 
 
-def _disposition(name: str) -> str:
+def disposition(name: str) -> str:
+    """``Content-Disposition`` of a download under this name."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name) or "file"
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _matches(header: str | None, etag: str) -> bool:
+def matches(header: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` names this ETag."""
     if header is None:
         return False
     given = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in given or etag in given
+    return "*" in given or etag.removeprefix("W/") in given
 
 
 def _wanted_range(request: Request, file: File) -> tuple[int, int] | None:

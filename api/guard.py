@@ -1,6 +1,7 @@
 """What no endpoint should have to look at: odd paths, bodies too large, JSON that is none.
 
-A middleware in front of the routes. Multipart bodies pass: their reader has its own limits.
+A middleware in front of the routes. Multipart bodies and pieces of uploads pass: their
+readers have their own limits.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from trainyard.errors import (
 )
 
 _DRAINED_BYTES = 32 * 1024**2  # of a refused body, so that the client gets to read the answer
+PIECE_MEDIA = "application/offset+octet-stream"  # of the tus protocol
 _MULTIPART_PATHS = ("/v1/datasets", "/v1/specs/import", "/v1/weights", "/predictions")
 
 
@@ -50,6 +52,8 @@ class Guard:
             return receive
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media == "multipart/form-data" and scope["path"].endswith(_MULTIPART_PATHS):
+            return receive
+        if media == PIECE_MEDIA and scope["path"].startswith("/v1/uploads"):
             return receive
         if media != "application/json" and not media.endswith("+json"):
             await drain(receive)

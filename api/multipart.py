@@ -52,6 +52,12 @@ class Form:
     files: list[UploadedFile] = field(default_factory=list)
 
 
+def is_json(request: Request) -> bool:
+    """Whether the body is JSON, where it might be a form too."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media == "application/json" or media.endswith("+json")
+
+
 @asynccontextmanager
 async def read_form(
     request: Request, folder: Path, *, max_bytes: int, max_files: int

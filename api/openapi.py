@@ -13,10 +13,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.datasets.schemas import DatasetFromUpload
 from api.problems import MEDIA_TYPE
 from api.schemas import ProblemDetails
 
-_METHODS = ("get", "post", "put", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 _NOT_OURS = ("HTTPValidationError", "ValidationError")
 _TEXTS = {
     "400": "Not understood at all",
@@ -41,6 +42,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas = openapi["components"]["schemas"]
     for name in _NOT_OURS:
         schemas.pop(name, None)
+    schemas |= _schemas_of_bodies()
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema(
         mode="validation", ref_template="#/components/schemas/{model}"
     )
@@ -50,6 +52,12 @@ def document(app: FastAPI) -> dict[str, Any]:
             if method in item:
                 _describe_errors(path, item[method])
     return openapi
+
+
+def _schemas_of_bodies() -> dict[str, Any]:
+    """Of those that an endpoint reads by itself, as it takes a form in their place too."""
+    schema = DatasetFromUpload.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), "DatasetFromUpload": schema}
 
 
 def _describe_errors(path: str, operation: dict[str, Any]) -> None:

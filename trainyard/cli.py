@@ -11,16 +11,15 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column, Table
 
-from trainyard import cli_line, cli_report, cli_stories, cli_weights
+from trainyard import cli_datasets, cli_line, cli_report, cli_stories, cli_weights
 from trainyard.client import ApiError, Client
 from trainyard.console import JobId, err, login_file, open_client, out
 from trainyard.errors import TrainyardError
 from trainyard.settings import get_settings
 
 app = typer.Typer(no_args_is_help=True, help="Train convolutional networks from a JSON spec.")
-datasets = typer.Typer(no_args_is_help=True, help="Datasets of the service.")
-app.add_typer(datasets, name="datasets")
-datasets.command("report")(cli_report.dataset_report)
+cli_datasets.datasets.command("report")(cli_report.dataset_report)
+app.add_typer(cli_datasets.datasets, name="datasets")
 app.add_typer(cli_weights.weights, name="weights")
 app.command("import")(cli_weights.import_model)
 app.command()(cli_line.queue)
@@ -56,33 +55,6 @@ def login(
     file.chmod(0o600)
     file.write_text(json.dumps({"url": url, "key": key}))
     out.print(f"Logged in to {url}; kept in {file}")
-
-
-@datasets.command("add")
-def datasets_add(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    name: Annotated[str | None, typer.Option(help="Name, else the file's")] = None,
-    options: Annotated[str, typer.Option(help="Options, as JSON")] = "{}",
-) -> None:
-    """Upload a dataset and show the report of its ingest."""
-    with open_client() as client:
-        dataset = client.add_dataset(file, name=name, options=json.loads(options))
-    for problem in dataset["problems"]:
-        out.print(f"{problem['severity']}: {problem.get('file') or ''} {problem['message']}")
-    out.print(f"{dataset['id']} {dataset['status']}")
-    if dataset["status"] != "ready":
-        raise typer.Exit(1)
-
-
-@datasets.command("list")
-def datasets_list() -> None:
-    """Every dataset of this key's owner."""
-    table = Table(Column("id", no_wrap=True), "name", "status", "format", "classes", "bytes")
-    with open_client() as client:
-        for item in client.items("/v1/datasets"):
-            row = (item[key] for key in ("id", "name", "status", "format", "num_classes"))
-            table.add_row(*(str(value) for value in row), str(item["size_bytes"]))
-    out.print(table)
 
 
 @app.command()

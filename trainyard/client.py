@@ -24,8 +24,12 @@ import httpx
 from httpx_sse import ServerSentEvent, connect_sse
 
 from trainyard.status import FINAL
+from trainyard.uploading import FileUpload, Progress, UploadFailed
 
 Json = dict[str, Any]
+RESUMABLE_BYTES = 16 * 1024**2  # a larger file goes in pieces
+DIGEST_SECONDS = 600.0
+MOST_TRIES = 5
 POLL_SECONDS = 0.2
 RECONNECT_SECONDS = 1.0
 
@@ -89,18 +93,61 @@ class Client:
                 return
 
     def add_dataset(
-        self, file: Path, *, name: str | None = None, options: Json | None = None
+        self,
+        file: Path,
+        *,
+        name: str | None = None,
+        options: Json | None = None,
+        progress: Progress | None = None,
     ) -> Json:
-        """Uploads a file, streamed, and waits until it is ready or rejected."""
-        fields = {"name": name or file.name, "options": json.dumps(options or {})}
-        with file.open("rb") as stream:
-            dataset: Json = self.call(
-                "POST", "/v1/datasets", data=fields, files={"file": (file.name, stream)}
-            )
+        """Uploads a file and waits until it is ready or rejected.
+
+        A large file goes in pieces that outlive broken connections; a second call for the same
+        file, also by another process, goes on where the first one stopped. ``progress`` is told
+        how many bytes of how many have arrived.
+        """
+        name, options = name or file.name, options or {}
+        if file.stat().st_size > RESUMABLE_BYTES:
+            dataset = self._add_in_pieces(file, name, options, progress)
+        else:
+            fields = {"name": name, "options": json.dumps(options)}
+            with file.open("rb") as stream:
+                dataset = self.call(
+                    "POST", "/v1/datasets", data=fields, files={"file": (file.name, stream)}
+                )
         while dataset["status"] == "ingesting":
             time.sleep(POLL_SECONDS)
             dataset = self.call("GET", f"/v1/datasets/{dataset['id']}")
         return dataset
+
+    def _add_in_pieces(
+        self, file: Path, name: str, options: Json, progress: Progress | None
+    ) -> Json:
+        upload = FileUpload(self._http, file, progress=progress)
+        fields = {"name": name, "options": options}
+        for tries_left in reversed(range(MOST_TRIES)):
+            try:
+                body = {"upload": upload.send(), **fields}
+                # Finding the digest takes a while. A repeat finds the same dataset.
+                path, patience = "/v1/datasets", DIGEST_SECONDS
+                dataset: Json = self.call("POST", path, json=body, timeout=patience)
+            except httpx.HTTPStatusError as refused:
+                _raise_for_problem(refused.response)
+                raise
+            except httpx.TransportError as error:
+                if isinstance(error, UploadFailed) or not tries_left:
+                    raise
+            else:
+                upload.forget()
+                return dataset
+        raise AssertionError("the last try returns or raises")
+
+    def download_dataset(self, dataset_id: str, target: Path) -> Path:
+        """Saves a dataset in its canonical form, which can be uploaded again.
+
+        ``target`` appears whole or not at all.
+        """
+        return self._save(f"/v1/datasets/{dataset_id}/download", {}, target)
 
     def add_weights(self, file: Path, *, name: str | None = None) -> Json:
         """Uploads a safetensors file, streamed; its ``id`` is what ``init_from`` takes."""
@@ -193,11 +240,14 @@ class Client:
         self, job_id: str, target: Path, *, format: str = "bundle", checkpoint: str = "best"
     ) -> Path:
         """Saves the trained model; ``target`` appears whole or not at all."""
-        partial = target.with_name(target.name + ".part")
         query = {"format": format, "checkpoint": checkpoint}
+        return self._save(f"/v1/jobs/{job_id}/model", query, target)
+
+    def _save(self, path: str, query: dict[str, str], target: Path) -> Path:
+        partial = target.with_name(target.name + ".part")
         try:
             with (
-                self._http.stream("GET", f"/v1/jobs/{job_id}/model", params=query) as answer,
+                self._http.stream("GET", path, params=query) as answer,
                 partial.open("wb") as file,
             ):
                 if answer.status_code >= httpx.codes.BAD_REQUEST:

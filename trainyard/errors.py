@@ -7,10 +7,13 @@
     ├── Forbidden                 403  forbidden          not with this key; never for objects
     ├── NotFound                  404  not-found          also another owner's object
     ├── Conflict                  409  conflict           the state does not allow it
+    ├── PreconditionFailed        412  precondition-failed  another version of a protocol
     ├── TooLarge                  413  too-large          over a limit of size
     ├── UnsupportedMedia          415  unsupported-media
     ├── RangeNotSatisfiable       416  range-not-satisfiable
+    ├── Locked                    423  locked             another request is at it
     ├── TooManyRequests           429  too-many-requests  over a limit of rate
+    ├── ChecksumMismatch          460  checksum-mismatch  bytes came other than they were sent
     ├── Unavailable               503  unavailable        a part does not answer
     └── OutOfSpace                507  out-of-space       a disk is full
 
@@ -95,6 +98,10 @@ class Conflict(TrainyardError):
     status, slug, title = 409, "conflict", "Conflict"
 
 
+class PreconditionFailed(TrainyardError):
+    status, slug, title = 412, "precondition-failed", "Precondition failed"
+
+
 class TooLarge(TrainyardError):
     status, slug, title = 413, "too-large", "Too large"
 
@@ -107,8 +114,18 @@ class RangeNotSatisfiable(TrainyardError):
     status, slug, title = 416, "range-not-satisfiable", "Range not satisfiable"
 
 
+class Locked(TrainyardError):
+    status, slug, title = 423, "locked", "Locked"
+
+
 class TooManyRequests(TrainyardError):
     status, slug, title = 429, "too-many-requests", "Too many requests"
+
+
+class ChecksumMismatch(TrainyardError):
+    """The status is the tus protocol's own."""
+
+    status, slug, title = 460, "checksum-mismatch", "Checksum mismatch"
 
 
 class Unavailable(TrainyardError):

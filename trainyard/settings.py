@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     )
 
     max_upload_bytes: PositiveInt = Field(20 * GIB, description="One uploaded dataset")
+    max_open_uploads: PositiveInt = Field(
+        20, description="Uploads in pieces, one owner, that have not become a dataset"
+    )
+    upload_lifetime_seconds: PositiveFloat = Field(
+        86400.0, description="An upload of which nothing comes for so long is deleted"
+    )
     max_unpacked_bytes: PositiveInt = Field(100 * GIB, description="An archive, unpacked")
     max_archive_files: PositiveInt = Field(2_000_000, description="Files in one archive")
     max_cache_bytes: PositiveInt = Field(
@@ -96,6 +102,10 @@ class Settings(BaseSettings):
     @property
     def lease(self) -> timedelta:
         return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def upload_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.upload_lifetime_seconds)
 
     @property
     def retries(self) -> RetryPolicy:

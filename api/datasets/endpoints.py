@@ -9,13 +9,15 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth import Caller
 from api.context import Ctx
+from api.datasets.download import zip_response
+from api.datasets.from_upload import read_body, take_upload
 from api.datasets.preview import previewed
 from api.datasets.samples import opened, picture, samples
 from api.datasets.schemas import Dataset, DatasetList, Preview, PreviewRequest, SampleList
 from api.datasets.upload import take_in
 from api.datasets.views import dataset_view
 from api.idempotency import IdempotencyKey
-from api.multipart import read_form
+from api.multipart import is_json, read_form
 from api.paging import Cursor, Index, Limit, read_number_cursor, write_cursor
 from api.schemas import Freed
 from trainyard.datasets.facts import DatasetReport
@@ -29,6 +31,7 @@ Sort = Literal["created_at", "-created_at", "name", "-name"]
 _UPLOAD: dict[str, Any] = {
     "required": True,
     "content": {
+        "application/json": {"schema": {"$ref": "#/components/schemas/DatasetFromUpload"}},
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -42,7 +45,7 @@ _UPLOAD: dict[str, Any] = {
                     },
                 },
             }
-        }
+        },
     },
 }
 
@@ -50,7 +53,12 @@ _UPLOAD: dict[str, Any] = {
 @router.post(
     "",
     status_code=status.HTTP_202_ACCEPTED,
-    responses={200: {"model": Dataset, "description": "The same bytes and options are here"}},
+    responses={
+        200: {"model": Dataset, "description": "The same bytes and options are here"},
+        404: {},
+        409: {},
+        423: {},
+    },
     openapi_extra={"requestBody": _UPLOAD},
 )
 async def create_dataset(
@@ -60,12 +68,21 @@ async def create_dataset(
     caller: Caller,
     idempotency_key: IdempotencyKey = None,
 ) -> Dataset:
-    """Upload a dataset: arrays or pictures, in a zip or a tar. A worker scans it."""
+    """Upload a dataset as a form, or name a finished upload of `/v1/uploads` in JSON.
+
+    A worker scans it.
+    """
     most = context.settings.max_upload_bytes
-    async with read_form(request, context.upload_folder, max_bytes=most, max_files=1) as form:
+    if is_json(request):
+        wanted = read_body(await request.body())
         dataset_id, is_new = await run_in_threadpool(
-            take_in, context, caller, form, idempotency_key
+            take_upload, context, caller, wanted, idempotency_key
         )
+    else:
+        async with read_form(request, context.upload_folder, max_bytes=most, max_files=1) as form:
+            dataset_id, is_new = await run_in_threadpool(
+                take_in, context, caller, form, idempotency_key
+            )
     response.status_code = status.HTTP_202_ACCEPTED if is_new else status.HTTP_200_OK
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
     return await run_in_threadpool(get_dataset, context, caller, dataset_id)
@@ -77,6 +94,9 @@ def list_datasets(
     caller: Caller,
     status: Annotated[list[DatasetStatus] | None, Query(description="One of these")] = None,
     q: Annotated[str | None, Query(max_length=200, description="In the name")] = None,
+    name: Annotated[
+        str | None, Query(max_length=200, description="The whole name: these are its versions")
+    ] = None,
     sort: Sort = "-created_at",
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -90,6 +110,7 @@ def list_datasets(
             cursor=cursor,
             status=[one.value for one in status or []],
             q=q,
+            name=name,
             sort=sort,
         )
     return DatasetList(items=[dataset_view(row) for row in rows], next_cursor=following)
@@ -100,6 +121,18 @@ def get_dataset(context: Ctx, caller: Caller, dataset_id: str) -> Dataset:
     """One dataset."""
     with context.database.read() as session:
         return dataset_view(datasets.get_dataset(session, caller.owner_id, dataset_id))
+
+
+@router.get(
+    "/{dataset_id}/download",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}, 304: {}, 409: {}},
+)
+def download_dataset(request: Request, context: Ctx, caller: Caller, dataset_id: str) -> Response:
+    """The dataset in its canonical form, as a zip that can be uploaded again."""
+    with context.database.read() as session:
+        row = datasets.get_dataset(session, caller.owner_id, dataset_id)
+    return zip_response(request, context, row)
 
 
 @router.delete("/{dataset_id}", responses={409: {}})

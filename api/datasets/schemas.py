@@ -6,10 +6,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from api.datasets.names import MAX_NAME
 from api.schemas import ApiModel, Page, Timestamp
-from trainyard.datasets.manifest import Problem, SeriesInfo, SplitName, Task
+from trainyard.datasets.manifest import DatasetOptions, Problem, SeriesInfo, SplitName, Task
+from trainyard.spec.docstrings import Described
 from trainyard.spec.fields import Own, expected, is_integer
 from trainyard.status import DatasetStatus
+
+
+class DatasetFromUpload(Described):
+    """What a finished upload is to become."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload: Annotated[str, Field(max_length=100)]
+    """Id of an upload that is finished, `up_…`."""
+    name: Annotated[str, Field(max_length=MAX_NAME)] | None = None
+    """Else the file's name without its ending."""
+    options: DatasetOptions = DatasetOptions()
 
 
 class Split(ApiModel):
@@ -23,6 +37,8 @@ class Dataset(ApiModel):
 
     id: str
     name: str
+    version: int
+    """Which upload of this name it is, from 1; `name@version` names it in a spec."""
     status: DatasetStatus
     file_name: str
     format: str | None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from api import strict_json
 from api.context import Context
+from api.datasets.names import read_name
 from api.idempotency import once
 from api.multipart import Form, UploadedFile
 from api.problems import mistakes_of
@@ -20,7 +19,6 @@ from trainyard.store.blobs import new_upload_key
 from trainyard.store.keys import Identity
 
 _FIELDS = ("file", "name", "options")
-_MAX_NAME = 200
 
 
 def take_in(
@@ -83,19 +81,11 @@ def read_fields(form: Form) -> tuple[str, DatasetOptions]:
     ]
     if "file" in form.fields:
         mistakes.append(Mistake("/file", "not a file", "a file with a file name"))
-    name = form.fields.get("name", "").strip() or _name_of(form.files[0])
-    if len(name) > _MAX_NAME or not name.isprintable():
-        expected = f"one line of at most {_MAX_NAME} characters"
-        mistakes.append(Mistake("/name", "not a name", expected, name[:_MAX_NAME]))
+    name, wrong = read_name(form.fields.get("name", ""), form.files[0].name)
     options, found = _options(form.fields.get("options", ""))
-    if mistakes + found:
-        raise InvalidInput("The upload is not valid.", mistakes + found)
+    if mistakes + wrong + found:
+        raise InvalidInput("The upload is not valid.", mistakes + wrong + found)
     return name, options
-
-
-def _name_of(file: UploadedFile) -> str:
-    stem = PurePosixPath(file.name).name.partition(".")[0]
-    return "".join(c for c in stem if c.isprintable())[:_MAX_NAME] or "dataset"
 
 
 def _options(text: str) -> tuple[DatasetOptions, list[Mistake]]:

@@ -28,6 +28,7 @@ def dataset_view(row: DatasetRow) -> Dataset:
             **{name: manifest.get(name) for name in _KNOWN_WHEN_READY},
             "id": row.id,
             "name": row.name,
+            "version": row.version,
             "status": row.status,
             "file_name": row.file_name,
             "splits": manifest.get("splits", {}),

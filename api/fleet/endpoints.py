@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from api.auth import Caller
 from api.context import Ctx
 from api.fleet.schemas import QueuedJob, QueueState, Usage, UsageLimits, Worker, WorkerList
+from api.uploads.piece import length_of
 from trainyard.status import ON_A_WORKER, JobStatus
-from trainyard.store import line, usage, workers
+from trainyard.store import line, uploads, usage, workers
 from trainyard.store.tables import Job
 from trainyard.store.tables import Worker as WorkerRow
 from trainyard.store.waiting import Waiting, waiting
@@ -90,10 +91,15 @@ def get_usage(context: Ctx, caller: Caller) -> Usage:
     """What the caller holds, and the limits."""
     with context.database.read() as session:
         held = usage.usage(session, caller.owner_id)
+        open_ids = uploads.open_ids(session, caller.owner_id)
+    held["uploads"] = len(open_ids)
+    lengths = (length_of(context.incoming_folder / one) for one in open_ids)
+    held["bytes"]["uploads"] = sum(lengths)
     settings = context.settings
     limits = UsageLimits(
         max_jobs=settings.max_jobs_per_owner,
         max_upload_bytes=settings.max_upload_bytes,
+        max_open_uploads=settings.max_open_uploads,
         max_requests_per_minute=settings.max_requests_per_minute,
     )
     return Usage(**held, limits=limits)

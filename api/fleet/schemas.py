@@ -49,13 +49,17 @@ class HeldBytes(ApiModel):
     datasets: int
     checkpoints: int
     artifacts: int
+    """Models and reports."""
     weights: int
+    uploads: int
+    """What has come of uploads that are no dataset yet."""
 
 
 class UsageLimits(ApiModel):
     max_jobs: int
     """Queued and running."""
     max_upload_bytes: int
+    max_open_uploads: int
     max_requests_per_minute: int
 
 
@@ -67,5 +71,7 @@ class Usage(ApiModel):
     datasets: int
     weights: int
     """Uploaded files of weights."""
+    uploads: int
+    """Uploads that are no dataset yet."""
     bytes: HeldBytes
     limits: UsageLimits

@@ -13,34 +13,14 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from tests.api.yard import Yard, npz, running_yard, spec
+from tests.api.house import House
+from tests.api.yard import Yard, npz, spec
 from tests.support.servers import Broker, wait_for
 from trainyard import crashpoints
 from trainyard.store import garbage
-from trainyard.store.database import migrate
 from trainyard.store.tables import Dataset, Garbage, Job, now
 
 KEY = {"Idempotency-Key": "the same"}
-
-
-class House:
-    """A home whose API is killed and started again."""
-
-    def __init__(self, home: Path, broker: Broker) -> None:
-        self.home, self.broker = home, broker
-        self.url = f"sqlite:///{home / 'trainyard.db'}"
-        self.armed = home / "armed"
-        self.armed.mkdir()
-        self.admin_key: str | None = None
-        migrate(self.url)
-
-    @contextmanager
-    def api(self) -> Iterator[Yard]:
-        armed = {"crash_points": str(self.armed)}
-        key = self.admin_key
-        with running_yard(self.home, self.url, self.broker.url, admin_key=key, **armed) as yard:
-            self.admin_key = yard.admin_key
-            yield yard
 
 
 @pytest.fixture

@@ -100,7 +100,11 @@ def test_every_mistake_of_an_upload_is_told(owner: Owner) -> None:
 
 def test_forms_that_are_none_are_refused(owner: Owner) -> None:
     post = owner.http.post
-    assert post("/v1/datasets", json={"file": "x"}).status_code == 415
+    assert (
+        post("/v1/datasets", content=b"x", headers={"Content-Type": "text/plain"}).status_code
+        == 415
+    )
+    assert post("/v1/datasets", json={"file": "x"}).status_code == 422
     assert post("/v1/datasets", data={"name": "x"}).status_code == 415
     assert post("/v1/datasets").status_code == 415
     without_file = post("/v1/datasets", files={"name": (None, "x")})

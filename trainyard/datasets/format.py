@@ -92,6 +92,7 @@ class Part:
 class Contents:
     """All there is to know of an upload before its samples are read.
 
+    With ``is_split`` the parts are all the splits that there are to be: none is made.
     ``class_names`` are those of classes, labels or classes of masks, and ``outputs`` the names of
     the numbers that are predicted: one of the two is empty. ``features`` names the channels.
     """
@@ -107,6 +108,7 @@ class Contents:
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None
     pictures: PictureForm | None = None
+    is_split: bool = False
 
     @property
     def num_outputs(self) -> int:
@@ -117,7 +119,7 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    archive too.
+    archive too. Where it has ``complete(upload, manifest) -> Manifest``, that has the last word.
     """
 
     name: str

@@ -73,7 +73,9 @@ def _scan(
             chosen = _recognise(upload)
             contents = chosen.inspect(upload)
             report.raise_if_rejected()
-            return write_canonical(contents, chosen.name, upload, folder)
+            manifest = write_canonical(contents, chosen.name, upload, folder)
+            complete = getattr(chosen, "complete", None)
+            return manifest if complete is None else complete(upload, manifest)
     finally:
         decoder.close()
         archive.close()

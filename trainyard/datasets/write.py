@@ -109,6 +109,8 @@ def _plan(contents: Contents, upload: Upload) -> Plan:
     train = next((p for p in contents.parts if p.split == "train"), None)
     if train is None or not len(train.labels):
         upload.report.reject("there are no training samples", code="no-training-samples")
+    if contents.is_split:
+        return plan
     for name, chosen in plan.items():
         if not len(chosen):
             upload.report.warning(f"the {name} split of the upload is empty", code="empty-split")

@@ -56,7 +56,7 @@ class JobSpec(BaseModel):
     name: Line = ""
     """Name of the job, for people."""
     dataset: Annotated[Line, Field(min_length=1)]
-    """Id of a dataset, or its name."""
+    """Id of a dataset, its name for the newest version, or a version of it such as `digits@2`."""
     tags: Annotated[list[Annotated[Line, Field(min_length=1)]], Field(max_length=50)] = []
     """Words to find the job by."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
@@ -91,7 +91,7 @@ class CheckSpec(JobSpec):
     """The body of a check: a job spec that gives a `dataset`, or `input_shape` in its place."""
 
     dataset: Annotated[Line, Field(min_length=1)] | None = None  # type: ignore[assignment]
-    """Id of a dataset, or its name."""
+    """Id of a dataset, its name for the newest version, or a version of it such as `digits@2`."""
     input_shape: (
         Annotated[list[Annotated[int, Field(ge=1, le=MAX_SIZE)]], Field(min_length=1, max_length=8)]
         | None

@@ -1,8 +1,8 @@
 """The object store: uploads, canonical dataset folders and artifacts, at a file, s3, gs or az URL.
 
-Keys: ``uploads/<id>``, ``datasets/<dataset id>/<attempt>/<file>``,
-``jobs/<job id>/<attempt>/<name>``. Everything is streamed; large objects go up in parts. What
-each thing means stands in the tables.
+Keys: ``uploads/<id>``, ``incoming/<id>`` (see ``trainyard.store.uploads``),
+``datasets/<dataset id>/<attempt>/<file>``, ``jobs/<job id>/<attempt>/<name>``. Everything is
+streamed; large objects go up in parts. What each thing means stands in the tables.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from trainyard.status import ON_A_WORKER, DatasetStatus, JobStatus
 from trainyard.store.garbage import discard
 from trainyard.store.lease import LeaseLost
 from trainyard.store.tables import Dataset, Job, now
+from trainyard.store.versions import is_named, next_version
 
 MAX_INGEST_ATTEMPTS = 3
 
@@ -67,6 +68,7 @@ def create_dataset(
         id=new_id("ds"),
         owner_id=owner_id,
         name=name,
+        version=1,
         status=DatasetStatus.INGESTING.value,
         options=options.model_dump(mode="json"),
         file_name=file_name,
@@ -78,6 +80,7 @@ def create_dataset(
     )
     try:
         with session.begin_nested():
+            dataset.version = next_version(session, owner_id, name)
             session.add(dataset)
     except IntegrityError:
         existing = find_upload(session, owner_id, upload_sha256, options)
@@ -99,22 +102,24 @@ def get_dataset(session: Session, owner_id: str, dataset_id: str) -> Dataset:
     return dataset
 
 
-def find_dataset(session: Session, owner_id: str, id_or_name: str) -> Dataset:
-    """The dataset of this id, else the newest of this name, ready ones first.
+def find_dataset(session: Session, owner_id: str, named: str) -> Dataset:
+    """The dataset of this id or name, or of this version, as in ``fashion@2``.
+
+    Of a name it is the newest version, ready ones first.
 
     Raises:
         NotFound: the owner has none.
     """
     mine = select(Dataset).where(Dataset.owner_id == owner_id, Dataset.deleted_at.is_(None))
-    named = mine.where(or_(Dataset.id == id_or_name, Dataset.name == id_or_name))
     order = (
-        (Dataset.id == id_or_name).desc(),
+        (Dataset.id == named).desc(),
+        (Dataset.name == named).desc(),
         (Dataset.status == DatasetStatus.READY).desc(),
-        Dataset.id.desc(),
+        Dataset.version.desc(),
     )
-    dataset = session.scalar(named.order_by(*order).limit(1))
+    dataset = session.scalar(mine.where(is_named(named)).order_by(*order).limit(1))
     if dataset is None:
-        raise NotFound(f"There is no dataset {id_or_name!r}.")
+        raise NotFound(f"There is no dataset {named!r}.")
     return dataset
 
 

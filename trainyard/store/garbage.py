@@ -11,6 +11,7 @@ from datetime import timedelta
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from trainyard.store import uploads
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database
 from trainyard.store.tables import Garbage, now
@@ -38,7 +39,10 @@ def keep(session: Session, prefix: str) -> None:
 
 
 def collect(database: Database, blobs: Blobs) -> int:
-    """Delete what is marked; returns the bytes that became free."""
+    """Delete what is marked, and uploads left lying; returns the bytes that became free.
+
+    Where the store is no folder the files of uploads lie with the API, which sweeps them.
+    """
     with database.read() as session:
         due = or_(Garbage.not_before.is_(None), Garbage.not_before <= now())
         prefixes = session.scalars(select(Garbage.prefix).where(due)).all()
@@ -47,4 +51,6 @@ def collect(database: Database, blobs: Blobs) -> int:
         freed += blobs.delete_prefix(prefix)
         with database.write() as session:
             session.execute(delete(Garbage).where(Garbage.prefix == prefix))
+    if blobs.folder is not None:
+        freed += uploads.sweep(database, blobs.folder / uploads.FOLDER)
     return freed

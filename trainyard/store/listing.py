@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.store.tables import Dataset, Job
+from trainyard.store.versions import is_named
 
 Row = TypeVar("Row", Job, Dataset)
 
@@ -43,8 +44,8 @@ def list_jobs(
 ) -> tuple[list[Job], str | None]:
     """A page of jobs and the cursor of the next one.
 
-    ``q`` looks in names and notes; ``dataset`` is an id or a name; ``sort`` one of ``JOB_SORTS``,
-    with ``-`` for descending.
+    ``q`` looks in names and notes; ``dataset`` is an id, a name or a version; ``sort`` one of
+    ``JOB_SORTS``, with ``-`` for descending.
 
     Raises:
         InvalidInput: a broken cursor, an unknown sort.
@@ -58,7 +59,7 @@ def list_jobs(
         found = or_(Job.name.icontains(q, autoescape=True), Job.notes.icontains(q, autoescape=True))
         query = query.where(found)
     if dataset is not None:
-        named = select(Dataset.id).where(Dataset.owner_id == owner_id, Dataset.name == dataset)
+        named = select(Dataset.id).where(Dataset.owner_id == owner_id, is_named(dataset))
         query = query.where(or_(Job.dataset_id == dataset, Job.dataset_id.in_(named)))
     return _page(session, query, Job, JOB_SORTS, sort, limit, cursor)
 
@@ -71,14 +72,20 @@ def list_datasets(
     cursor: str | None = None,
     status: Sequence[str] = (),
     q: str | None = None,
+    name: str | None = None,
     sort: str = "-created_at",
 ) -> tuple[list[Dataset], str | None]:
-    """A page of datasets and the cursor of the next one; see ``list_jobs``."""
+    """A page of datasets and the cursor of the next one; see ``list_jobs``.
+
+    ``name`` is the whole of a name: then these are its versions.
+    """
     query = select(Dataset).where(Dataset.owner_id == owner_id, Dataset.deleted_at.is_(None))
     if status:
         query = query.where(Dataset.status.in_(status))
     if q:
         query = query.where(Dataset.name.icontains(q, autoescape=True))
+    if name is not None:
+        query = query.where(Dataset.name == name)
     return _page(session, query, Dataset, DATASET_SORTS, sort, limit, cursor)
 
 

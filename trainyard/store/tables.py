@@ -106,11 +106,14 @@ class Dataset(Base):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("uq_datasets_version", "owner_id", "name", "version", unique=True),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
+    # Among the owner's of this name, from 1. The default was for rows from before there were any.
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     status: Mapped[str] = mapped_column(String(20))
     options: Mapped[dict[str, Any]]
     file_name: Mapped[str] = mapped_column(Text)  # the upload's, for the report; never a path
@@ -132,6 +135,36 @@ class Dataset(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+
+
+class DatasetName(Base):
+    """How many versions a name has had, so that no two ever have the same number."""
+
+    __tablename__ = "dataset_names"
+
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    num_versions: Mapped[int]
+
+
+class Upload(Base):
+    """A file that comes in pieces, until it has become a dataset or its time is over.
+
+    How much has come is the length of its file, and stands nowhere else. The row stays for a
+    while after ``dataset_id`` is set, so that a repeated request finds the same dataset.
+    """
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owners.id"), index=True)
+    file_name: Mapped[str] = mapped_column(Text)  # as the client says, for reports; never a path
+    described: Mapped[str] = mapped_column(Text)  # the Upload-Metadata of its creation
+    size_bytes: Mapped[int] = mapped_column(BigInteger)  # of the whole file
+    sha256: Mapped[str | None] = mapped_column(String(64))  # once it is known
+    dataset_id: Mapped[str | None] = mapped_column(Id)  # what it has become
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Job(Base):

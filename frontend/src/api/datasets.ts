@@ -48,6 +48,18 @@ export const reportQuery = (id: string) =>
     staleTime: Infinity,
   })
 
+export const versionsQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['datasets', 'versions', name],
+    queryFn: ({ signal }) =>
+      unwrap(client.GET('/v1/datasets', { params: { query: { name, limit: 200 } }, signal })),
+  })
+
+/** Where a dataset is downloaded in its canonical form. */
+export function downloadUrl(id: string): string {
+  return `/v1/datasets/${id}/download`
+}
+
 export interface SampleFilter {
   split: SplitName
   className: string | null

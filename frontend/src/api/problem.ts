@@ -39,3 +39,12 @@ export function describeError(error: unknown): { title: string; message: string 
   }
   return { title: 'Something went wrong', message: error instanceof Error ? error.message : '' }
 }
+
+/** A body as JSON, null where it is none. */
+export function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

@@ -99,7 +99,9 @@ export interface paths {
         put?: never;
         /**
          * Create Dataset
-         * @description Upload a dataset: arrays or pictures, in a zip or a tar. A worker scans it.
+         * @description Upload a dataset as a form, or name a finished upload of `/v1/uploads` in JSON.
+         *
+         *     A worker scans it.
          */
         post: operations["create_dataset"];
         delete?: never;
@@ -148,6 +150,26 @@ export interface paths {
          *     A worker that takes in datasets answers within 5 s; 503 where none does.
          */
         post: operations["preview_augmentation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset_id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Dataset
+         * @description The dataset in its canonical form, as a zip that can be uploaded again.
+         */
+        get: operations["download_dataset"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -833,6 +855,62 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Uploads
+         * @description Uploads that have not become a dataset, newest first.
+         */
+        get: operations["list_uploads"];
+        put?: never;
+        /**
+         * Create Upload
+         * @description Begin an upload of `Upload-Length` bytes; the body may hold the first of them.
+         */
+        post: operations["create_upload"];
+        delete?: never;
+        /**
+         * Tell Protocol
+         * @description What of tus is spoken here.
+         */
+        options: operations["tell_protocol"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Terminate Upload
+         * @description Give an upload up; its bytes are free at once.
+         */
+        delete: operations["terminate_upload"];
+        options?: never;
+        /**
+         * Get Offset
+         * @description How much has come, in `Upload-Offset`.
+         */
+        head: operations["get_offset"];
+        /**
+         * Append Piece
+         * @description Append the body, which begins at `Upload-Offset`. What came of a broken one is kept.
+         */
+        patch: operations["append_piece"];
+        trace?: never;
+    };
     "/v1/usage": {
         parameters: {
             query?: never;
@@ -1009,6 +1087,33 @@ export interface components {
             attempt: number;
             /** From Step */
             from_step: number;
+        };
+        /**
+         * AudioOptions
+         * @description How sounds become samples; what is absent is taken from the files.
+         */
+        AudioOptions: {
+            /**
+             * Form
+             * @default series
+             * @enum {string}
+             */
+            form: "series" | "spectrogram";
+            /**
+             * Mel Bands
+             * @default 64
+             */
+            mel_bands: number;
+            /**
+             * Sample Rate
+             * @default null
+             */
+            sample_rate: number | null;
+            /**
+             * Seconds
+             * @default null
+             */
+            seconds: number | null;
         };
         /**
          * Balance
@@ -1312,6 +1417,11 @@ export interface components {
             status: components["schemas"]["DatasetStatus"];
             /** Task */
             task: ("classification" | "multi-label" | "regression" | "segmentation" | "forecasting") | null;
+            /**
+             * Version
+             * @description Which upload of this name it is, from 1; `name@version` names it in a spec.
+             */
+            version: number;
         };
         /** DatasetDigest */
         DatasetDigest: {
@@ -1322,6 +1432,57 @@ export interface components {
              * @description Of the canonical arrays, their shapes and the class names.
              */
             sha256: string;
+        };
+        /**
+         * DatasetFromUpload
+         * @description What a finished upload is to become.
+         */
+        DatasetFromUpload: {
+            /**
+             * Name
+             * @description Else the file's name without its ending.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @default {
+             *       "audio": {
+             *         "form": "series",
+             *         "mel_bands": 64,
+             *         "sample_rate": null,
+             *         "seconds": null
+             *       },
+             *       "features": null,
+             *       "grey_window": null,
+             *       "group": null,
+             *       "horizon": 1,
+             *       "ignore": [],
+             *       "picture_size": null,
+             *       "predict": "value",
+             *       "resize": "stretch",
+             *       "split": {
+             *         "by": null,
+             *         "column": null,
+             *         "embargo": 0,
+             *         "fold": 0,
+             *         "folds": null,
+             *         "seed": 0,
+             *         "test": 0.1,
+             *         "val": 0.1
+             *       },
+             *       "target": null,
+             *       "task": null,
+             *       "time": null,
+             *       "volume_size": null,
+             *       "window": null
+             *     }
+             */
+            options: components["schemas"]["DatasetOptions"];
+            /**
+             * Upload
+             * @description Id of an upload that is finished, `up_…`.
+             */
+            upload: string;
         };
         /**
          * DatasetList
@@ -1335,6 +1496,105 @@ export interface components {
              * @description Give it as `cursor` to go on; null at the end.
              */
             next_cursor: string | null;
+        };
+        /**
+         * DatasetOptions
+         * @description ``options`` of an upload; what is absent is sniffed and said in the report.
+         */
+        DatasetOptions: {
+            /**
+             * @default {
+             *       "form": "series",
+             *       "mel_bands": 64,
+             *       "sample_rate": null,
+             *       "seconds": null
+             *     }
+             */
+            audio: components["schemas"]["AudioOptions"];
+            /**
+             * Features
+             * @default null
+             */
+            features: string[] | null;
+            /** @default null */
+            grey_window: components["schemas"]["GreyWindow"] | null;
+            /**
+             * Group
+             * @default null
+             */
+            group: string | null;
+            /**
+             * Horizon
+             * @default 1
+             */
+            horizon: number;
+            /**
+             * Ignore
+             * @default []
+             */
+            ignore: string[];
+            /**
+             * Picture Size
+             * @default null
+             */
+            picture_size: [
+                number,
+                number
+            ] | null;
+            /**
+             * Predict
+             * @default value
+             * @enum {string}
+             */
+            predict: "value" | "change" | "direction";
+            /**
+             * Resize
+             * @default stretch
+             * @enum {string}
+             */
+            resize: "stretch" | "fit" | "crop" | "pad";
+            /**
+             * @default {
+             *       "by": null,
+             *       "column": null,
+             *       "embargo": 0,
+             *       "fold": 0,
+             *       "folds": null,
+             *       "seed": 0,
+             *       "test": 0.1,
+             *       "val": 0.1
+             *     }
+             */
+            split: components["schemas"]["SplitOptions"];
+            /**
+             * Target
+             * @default null
+             */
+            target: string | string[] | null;
+            /**
+             * Task
+             * @default null
+             */
+            task: ("classification" | "multi-label" | "regression" | "segmentation" | "forecasting") | null;
+            /**
+             * Time
+             * @default null
+             */
+            time: string | null;
+            /**
+             * Volume Size
+             * @default null
+             */
+            volume_size: [
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Window
+             * @default null
+             */
+            window: number | null;
         };
         /**
          * DatasetReport
@@ -1477,6 +1737,16 @@ export interface components {
             /** Freed Bytes */
             freed_bytes: number;
         };
+        /**
+         * GreyWindow
+         * @description Window and level, in the units that the values have: Hounsfield units of a CT.
+         */
+        GreyWindow: {
+            /** Center */
+            center: number;
+            /** Width */
+            width: number;
+        };
         /** Health */
         Health: {
             /**
@@ -1488,12 +1758,20 @@ export interface components {
         };
         /** HeldBytes */
         HeldBytes: {
-            /** Artifacts */
+            /**
+             * Artifacts
+             * @description Models and reports.
+             */
             artifacts: number;
             /** Checkpoints */
             checkpoints: number;
             /** Datasets */
             datasets: number;
+            /**
+             * Uploads
+             * @description What has come of uploads that are no dataset yet.
+             */
+            uploads: number;
             /** Weights */
             weights: number;
         };
@@ -2604,6 +2882,96 @@ export interface components {
             num_samples: number;
         };
         /**
+         * SplitOptions
+         * @description How missing splits are made; fractions of the training samples that they are taken from.
+         */
+        SplitOptions: {
+            /**
+             * By
+             * @default null
+             */
+            by: ("random" | "stratified" | "group" | "time") | null;
+            /**
+             * Column
+             * @default null
+             */
+            column: string | null;
+            /**
+             * Embargo
+             * @default 0
+             */
+            embargo: number;
+            /**
+             * Fold
+             * @default 0
+             */
+            fold: number;
+            /**
+             * Folds
+             * @default null
+             */
+            folds: number | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Test
+             * @default 0.1
+             */
+            test: number;
+            /**
+             * Val
+             * @default 0.1
+             */
+            val: number;
+        };
+        /**
+         * Upload
+         * @description A file that comes in pieces and has not become a dataset yet.
+         */
+        Upload: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it is deleted, unless more comes before.
+             */
+            expires_at: string;
+            /** File Name */
+            file_name: string;
+            /** Id */
+            id: string;
+            /**
+             * Offset
+             * @description Bytes that have come.
+             */
+            offset: number;
+            /**
+             * Size Bytes
+             * @description Bytes of the whole file.
+             */
+            size_bytes: number;
+        };
+        /**
+         * UploadList
+         * @description Uploads, newest first.
+         */
+        UploadList: {
+            /** Items */
+            items: components["schemas"]["Upload"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` to go on; null at the end.
+             */
+            next_cursor: string | null;
+        };
+        /**
          * Usage
          * @description What the caller's owner holds, and the limits.
          */
@@ -2619,6 +2987,11 @@ export interface components {
             };
             limits: components["schemas"]["UsageLimits"];
             /**
+             * Uploads
+             * @description Uploads that are no dataset yet.
+             */
+            uploads: number;
+            /**
              * Weights
              * @description Uploaded files of weights.
              */
@@ -2631,6 +3004,8 @@ export interface components {
              * @description Queued and running.
              */
             max_jobs: number;
+            /** Max Open Uploads */
+            max_open_uploads: number;
             /** Max Requests Per Minute */
             max_requests_per_minute: number;
             /** Max Upload Bytes */
@@ -2888,6 +3263,8 @@ export interface operations {
                 status?: components["schemas"]["DatasetStatus"][] | null;
                 /** @description In the name */
                 q?: string | null;
+                /** @description The whole name: these are its versions */
+                name?: string | null;
                 sort?: "created_at" | "-created_at" | "name" | "-name";
                 /** @description How many items at most */
                 limit?: number;
@@ -2959,6 +3336,7 @@ export interface operations {
         };
         requestBody: {
             content: {
+                "application/json": components["schemas"]["DatasetFromUpload"];
                 "multipart/form-data": {
                     /** Format: binary */
                     file: string;
@@ -3005,6 +3383,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description Over a limit of size */
             413: {
                 headers: {
@@ -3025,6 +3421,15 @@ export interface operations {
             };
             /** @description Understood but wrong, with every mistake */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Locked */
+            423: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3293,6 +3698,89 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    download_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6248,6 +6736,525 @@ export interface operations {
             };
             /** @description Too many requests; see `Retry-After` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_uploads: {
+        parameters: {
+            query?: {
+                /** @description How many items at most */
+                limit?: number;
+                /** @description `next_cursor` of the answer before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadList"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_upload: {
+        parameters: {
+            query?: never;
+            header?: {
+                "upload-length"?: string | null;
+                "upload-metadata"?: string | null;
+                "upload-checksum"?: string | null;
+                /** @description Version of the protocol: 1.0.0 */
+                "tus-resumable"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Not understood at all */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Over a limit of size */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Additional Response */
+            460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    tell_protocol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    terminate_upload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version of the protocol: 1.0.0 */
+                "tus-resumable"?: string | null;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_offset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Version of the protocol: 1.0.0 */
+                "tus-resumable"?: string | null;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Any other error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    append_piece: {
+        parameters: {
+            query?: never;
+            header?: {
+                "upload-offset"?: string | null;
+                "upload-checksum"?: string | null;
+                /** @description Version of the protocol: 1.0.0 */
+                "tus-resumable"?: string | null;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not understood at all */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description No key, or an unknown one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description There is no such thing, or it is another owner's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The present state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Over a limit of size */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Error */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Understood but wrong, with every mistake */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Locked */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; see `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Additional Response */
+            460: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,69 +1,39 @@
-// Upload of a dataset's file. XMLHttpRequest, since fetch tells nothing of an upload's progress.
-import { unauthorized } from './client'
-import { toApiError } from './problem'
+// Upload of a dataset: small files in one request, larger ones in pieces (see piecewise.ts).
+import { uploadInPieces } from './piecewise'
 import type { Dataset } from './types'
+import { uploadWhole } from './whole'
 
-/** An upload under way: its outcome, and how to stop it. */
+/** What the file is to become. */
+export interface Wanted {
+  name: string
+  /** As `options` of the API; absent: all is sniffed. */
+  options?: Record<string, unknown>
+}
+
+/** sending; waiting: the line is broken and it is tried again; paused; checking: all has arrived. */
+export type UploadState = 'sending' | 'waiting' | 'paused' | 'checking'
+
+/** What an upload tells on its way. */
+export interface Telling {
+  onProgress: (bytes: number) => void
+  onState: (state: UploadState) => void
+}
+
+/** An upload under way: its outcome, and how to stop it, for a while where that is possible. */
 export interface Upload {
   done: Promise<Dataset>
-  cancel: () => void
+  /** `done` fails at once; this ends when nothing is left of it on the server. */
+  cancel: () => Promise<void>
+  pause?: () => void
+  resume?: () => void
 }
 
-/** Thrown by `done` when the upload was cancelled. */
-export class UploadCancelled extends Error {}
+const LARGE_BYTES = 4 * 1024 ** 2
 
-/** Send a file; `onProgress` gets the fraction from 0 to 1 that has left this machine. */
-export function uploadDataset(
-  file: File,
-  name: string,
-  options: Record<string, unknown>,
-  onProgress: (fraction: number) => void,
-): Upload {
-  const request = new XMLHttpRequest()
-  const done = new Promise<Dataset>((resolve, reject) => {
-    request.upload.onprogress = (event) => {
-      if (event.lengthComputable) onProgress(event.loaded / event.total)
-    }
-    request.onload = () => {
-      const body: unknown = parse(request.responseText)
-      if (request.status >= 200 && request.status < 300) {
-        resolve(body as Dataset)
-        return
-      }
-      if (request.status === 401) unauthorized()
-      reject(toApiError(request.status, body))
-    }
-    request.onerror = () => {
-      reject(toApiError(0, null))
-    }
-    request.onabort = () => {
-      reject(new UploadCancelled())
-    }
-  })
-  request.open('POST', '/v1/datasets')
-  request.send(form(file, name, options))
-  return {
-    done,
-    cancel: () => {
-      request.abort()
-    },
-  }
-}
-
-function form(file: File, name: string, options: Record<string, unknown>): FormData {
-  const data = new FormData()
-  data.append('name', name)
-  data.append('options', JSON.stringify(options))
-  data.append('file', file)
-  return data
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
+/** Send a file. */
+export function uploadDataset(file: File, wanted: Wanted, telling: Telling): Upload {
+  const send = file.size > LARGE_BYTES ? uploadInPieces : uploadWhole
+  return send(file, wanted, telling)
 }
 
 /** A name for a dataset from its file's: without folders and known endings. */

@@ -13,12 +13,18 @@ interface DatasetPickerProps {
 
 export function DatasetPicker({ datasets, value, onChange }: DatasetPickerProps) {
   const ready = datasets.filter((dataset) => dataset.status === 'ready')
-  const chosen = ready.find(({ id, name }) => id === value || name === value)
+  // Newest first, as the list comes: a name alone stands for its newest version.
+  const chosen = ready.find(
+    ({ id, name, version }) => id === value || name === value || `${name}@${version}` === value,
+  )
   return (
     <Select
       label="Dataset"
       placeholder={ready.length === 0 ? 'No dataset is ready yet' : 'Choose a dataset'}
-      data={ready.map(({ id, name }) => ({ value: id, label: name }))}
+      data={ready.map(({ id, name, version }) => ({
+        value: id,
+        label: version > 1 ? `${name}@${version}` : name,
+      }))}
       value={chosen?.id ?? null}
       onChange={(id) => {
         if (id !== null) onChange(id)

@@ -1,9 +1,9 @@
 // One dataset: the report of its scan, its splits and classes, and pictures of it.
 import { Button, Card, Group, Skeleton, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Play, Trash2 } from 'lucide-react'
+import { Download, Play, Trash2 } from 'lucide-react'
 
-import { datasetQuery, deleteDataset } from '../api/datasets'
+import { datasetQuery, deleteDataset, downloadUrl } from '../api/datasets'
 import type { Dataset } from '../api/types'
 import { Figure } from '../components/Figure'
 import { confirm } from '../components/JobActions'
@@ -15,6 +15,7 @@ import { DatasetReport } from '../components/report/DatasetReport'
 import { Samples } from '../components/Samples'
 import { DatasetBadge } from '../components/StatusBadge'
 import { sayDone, sayError } from '../components/toasts'
+import { Versions } from '../components/Versions'
 import { formatBytes, formatShape, plural } from '../lib/format'
 import { datasetRoute } from '../router'
 
@@ -34,6 +35,18 @@ function OneDataset({ dataset }: { dataset: Dataset }) {
         <Group gap="xs">
           {status !== 'ingesting' && <DeleteButton dataset={dataset} />}
           {status === 'ready' && (
+            <Button
+              component="a"
+              href={downloadUrl(id)}
+              download
+              variant="default"
+              size="sm"
+              leftSection={<Download size={16} />}
+            >
+              Download
+            </Button>
+          )}
+          {status === 'ready' && (
             <LinkButton
               to="/jobs/new"
               search={{ dataset: id }}
@@ -49,6 +62,7 @@ function OneDataset({ dataset }: { dataset: Dataset }) {
         {SAID[status]}
       </Text>
       {status === 'ready' && <Facts dataset={dataset} />}
+      <Versions dataset={dataset} />
       {status === 'ingesting' ? (
         <Problems problems={dataset.problems} />
       ) : (
@@ -66,10 +80,12 @@ const SAID: Record<Dataset['status'], string> = {
 }
 
 function Facts({ dataset }: { dataset: Dataset }) {
-  const { format, task, input_shape, num_classes, size_bytes, dtype, sha256, series } = dataset
+  const { version, format, task, input_shape, num_classes, size_bytes, dtype, sha256, series } =
+    dataset
   return (
     <Card>
       <Group gap="xl">
+        <Figure label="Version" value={String(version)} />
         {format && <Figure label="Format" value={format} />}
         {task && <Figure label="Task" value={task} />}
         {input_shape && <Figure label="Sample" value={`${formatShape(input_shape)} ${dtype ?? ''}`} />}

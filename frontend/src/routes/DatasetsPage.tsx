@@ -49,7 +49,7 @@ export function DatasetsPage() {
 }
 
 function DatasetCard({ dataset, now }: { dataset: Dataset; now: number }) {
-  const { id, name, status, problems, size_bytes, format, created_at } = dataset
+  const { id, name, version, status, problems, size_bytes, format, created_at } = dataset
   return (
     <Card p="md">
       <Stack gap="xs">
@@ -64,6 +64,7 @@ function DatasetCard({ dataset, now }: { dataset: Dataset; now: number }) {
         <Text size="sm">{status === 'ready' ? describe(dataset) : SAID[status]}</Text>
         <Text size="xs" c="dimmed">
           {[
+            version > 1 ? `version ${version}` : null,
             format,
             size_bytes > 0 ? formatBytes(size_bytes) : null,
             problems.length > 0 ? plural(problems.length, 'finding') : null,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from trainyard.datasets.format import Format
 from trainyard.datasets.formats import (
     audio,
+    canonical_zip,
     coco,
     csv_tables,
     dicom,
@@ -24,6 +25,7 @@ from trainyard.datasets.formats import (
 )
 
 FORMATS: list[Format] = [
+    canonical_zip,
     npz,
     idx,
     hdf5,

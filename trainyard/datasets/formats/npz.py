@@ -87,19 +87,19 @@ def _class_names(array: StoredArray, upload: Upload) -> list[str]:
 
 def _stored(member: Member, upload: Upload) -> StoredArray:
     with upload.archive.stream(member) as stream:
-        shape, fortran, dtype = _read_header(stream, upload)
+        shape, fortran, dtype = read_header(stream, upload)
     key = member.name.removesuffix(".npy")
     claimed = math.prod(shape) * dtype.itemsize
     if claimed > member.size_bytes:
         size = member.size_bytes
         upload.report.reject(f"its header claims {claimed:,} bytes, but it holds {size:,}", key)
-    read = partial(_read, upload, member)
+    read = partial(read_array, upload, member)
     if fortran and len(shape) > 1:
         read = partial(_read_fortran, upload, member)
     return StoredArray(key, shape, dtype, read)
 
 
-def _read_header(stream: Stream, upload: Upload) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def read_header(stream: Stream, upload: Upload) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """(shape, Fortran order, dtype), refusing pickled, structured and empty types."""
     start = stream.read(8)
     version = tuple(start[6:8])
@@ -125,10 +125,10 @@ def _read_header(stream: Stream, upload: Upload) -> tuple[tuple[int, ...], bool,
     return shape, fortran, dtype
 
 
-def _read(upload: Upload, member: Member) -> Iterator[Array]:
+def read_array(upload: Upload, member: Member) -> Iterator[Array]:
     """Blocks of rows of a C-ordered array."""
     with upload.archive.stream(member) as stream:
-        shape, _, dtype = _read_header(stream, upload)
+        shape, _, dtype = read_header(stream, upload)
         if math.prod(shape[1:]):
             yield from stream.read_rows(shape, dtype)
 
@@ -136,7 +136,7 @@ def _read(upload: Upload, member: Member) -> Iterator[Array]:
 def _read_fortran(upload: Upload, member: Member) -> Iterator[Array]:
     """Blocks of rows of a Fortran-ordered array, by way of a memory-mapped temporary file."""
     with upload.archive.stream(member) as stream:
-        shape, _, dtype = _read_header(stream, upload)
+        shape, _, dtype = read_header(stream, upload)
         if not math.prod(shape):
             return
         path = upload.work / "fortran"

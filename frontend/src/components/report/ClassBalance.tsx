@@ -3,7 +3,7 @@ import { Card, Group, ScrollArea, Stack, Text, Title } from '@mantine/core'
 
 import type { Balance, SplitName } from '../../api/types'
 import { plural } from '../../lib/format'
-import { balanceRows, formatShare, type BalanceRow } from '../../lib/jobReport'
+import { balanceRows, formatShare, type BalanceRow } from '../../lib/report'
 
 const COLOR: Record<SplitName, string> = {
   train: 'var(--mantine-color-indigo-6)',
