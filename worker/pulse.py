@@ -20,7 +20,8 @@ from worker.reaper import Reaper
 from worker.work import Role, anything_waits
 
 log = logging.getLogger(__name__)
-_BEAT_SECONDS = 1.0
+_LONGEST_BEAT_SECONDS = 1.0
+_BEATS_A_LEASE = 4  # at least, so that what a short lease has let go is found as soon
 _DOORBELL_TAKES = timedelta(seconds=2)
 _SWEEP_SECONDS = 10.0
 
@@ -39,6 +40,8 @@ class Pulse:
         self._context, self._role = context, role
         self._device, self._memory_bytes = device, memory_bytes
         self._auto_precision = auto_precision
+        lease_seconds = context.settings.lease_seconds
+        self._beat_seconds = min(_LONGEST_BEAT_SECONDS, lease_seconds / _BEATS_A_LEASE)
         self._ended = threading.Event()
         try:
             self._beat()
@@ -53,7 +56,7 @@ class Pulse:
 
     def _beat_until_ended(self) -> None:
         swept, reaper = time.monotonic(), Reaper(self._context)
-        while not self._ended.wait(_BEAT_SECONDS):
+        while not self._ended.wait(self._beat_seconds):
             try:
                 self._beat()
                 reaper.look()
@@ -94,7 +97,7 @@ class Pulse:
         )
 
     def _look_until_ended(self) -> None:
-        while not self._ended.wait(_BEAT_SECONDS):
+        while not self._ended.wait(self._beat_seconds):
             if self._context.working.locked() or self._context.stopping.is_set():
                 continue
             try:

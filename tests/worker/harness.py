@@ -77,6 +77,15 @@ class Yard:
     # Workers
 
     def start_worker(self, queue: str = "train", **settings: str) -> WorkerProcess:
+        """One that is ready."""
+        worker = self.begin_worker(queue, **settings)
+        process, output = worker.process, worker.output
+        wait_for(lambda: "ready." in output.read_text() or process.poll(), 60, "the worker")
+        assert process.poll() is None, output.read_text()
+        return worker
+
+    def begin_worker(self, queue: str = "train", **settings: str) -> WorkerProcess:
+        """One that gets ready while the test goes on."""
         output = self.settings.home / f"worker-{len(self.workers)}.log"
         environment = {
             crashpoints.VARIABLE: str(self.armed),
@@ -102,8 +111,6 @@ class Yard:
             )
         worker = WorkerProcess(process, output, queue)
         self.workers.append(worker)
-        wait_for(lambda: "ready." in output.read_text() or process.poll(), 60, "the worker")
-        assert process.poll() is None, output.read_text()
         return worker
 
     @property

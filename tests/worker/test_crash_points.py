@@ -44,16 +44,20 @@ ON_POSTGRES = ("claim.committed", "flush.written", "checkpoint.committed", "fini
 
 @dataclass
 class Scene:
-    """A yard whose workers die at the points that are armed; one of them lives at all times."""
+    """A yard whose workers die at the points that are armed.
+
+    Two live at all times, or are about to: the one that dies is not waited for, as another takes
+    over while the next gets ready.
+    """
 
     yard: Yard
     armed: Path
     dataset_id: str
     reference: dict[str, Any]
 
-    def ensure_worker(self) -> None:
-        if not any(worker.process.poll() is None for worker in self.yard.workers):
-            self.yard.start_worker(retry_delay_seconds="0.1")
+    def ensure_workers(self) -> None:
+        while sum(worker.process.poll() is None for worker in self.yard.workers) < 2:
+            self.yard.begin_worker(retry_delay_seconds="0.1")
 
     def arm(self, *points: str) -> None:
         for point in points:
@@ -64,7 +68,7 @@ class Scene:
         job_id = self.yard.submit(self.dataset_id, training=TRAINING)
 
         def look() -> bool:
-            self.ensure_worker()
+            self.ensure_workers()
             return self.yard.job(job_id).status in ("succeeded", "failed")
 
         wait_for(look, 120, f"the end of {job_id}")
@@ -148,7 +152,7 @@ def assert_ended_once_and_left_nothing(yard: Yard, job_id: str) -> None:
 
 
 def assert_right_ending(scene: Scene, *points: str) -> None:
-    scene.ensure_worker()
+    scene.ensure_workers()
     scene.arm(*points)
     job_id = scene.run()
     wait_for(lambda: not list(scene.armed.iterdir()), 20, f"{points} to be come by")
