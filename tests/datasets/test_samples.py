@@ -31,7 +31,7 @@ def test_floats_are_scaled_from_their_least_to_their_greatest():
 
 
 @pytest.mark.parametrize(
-    ("shape", "size"), [((2, 5, 6), (5, 6)), ((8, 5, 6), (5, 6, 3)), ((4, 50), (4, 50))]
+    ("shape", "size"), [((2, 5, 6), (5, 6)), ((8, 5, 6), (5, 6, 3)), ((4, 50), (120, 160, 4))]
 )
 def test_other_shapes_are_shown_somehow(shape, size):
     assert shown(np.random.default_rng(0).random(shape, np.float32)).shape == size
@@ -40,6 +40,28 @@ def test_other_shapes_are_shown_somehow(shape, size):
 def test_of_a_volume_the_middle_slice_is_shown():
     x = random_pictures(1, 1, 5, 9, 7)[0]
     np.testing.assert_array_equal(shown(x), x[0, 2])
+    mask = np.zeros((5, 9, 7), np.uint8)
+    mask[2, 4, 3] = 1
+    pixels = np.asarray(Image.open(io.BytesIO(sample_png(x, mask))))
+    assert pixels[4, 3].tolist() == [255, 25, 25]
+    assert pixels[0, 0].tolist() == [x[0, 2, 0, 0]] * 3
+
+
+def test_a_series_is_drawn_from_left_to_right_and_its_greatest_value_on_top():
+    pixels = shown(np.arange(50, dtype=np.float32)[None])
+    columns = np.flatnonzero(pixels[..., 3].any(axis=0))
+    rows = [int(np.flatnonzero(pixels[:, column, 3]).mean()) for column in (10, 80, 150)]
+    assert columns.min() <= 6
+    assert columns.max() >= 153
+    assert rows[0] > rows[1] > rows[2]
+
+
+@pytest.mark.parametrize(
+    "x", [np.full((1, 9), np.nan), np.full((2, 9), 7.0), np.ones((1, 1)), np.arange(6.0)[:, None],
+          np.random.default_rng(0).random((20, 5000))],
+)  # fmt: skip
+def test_any_series_can_be_drawn(x):
+    assert shown(x.astype(np.float32))[..., 3].any()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

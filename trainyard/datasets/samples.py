@@ -13,6 +13,7 @@ from PIL import Image
 from trainyard.datasets.dicom import read_dicom
 from trainyard.datasets.grey_window import windowed
 from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.line_drawing import drawn
 from trainyard.datasets.manifest import Manifest, PictureForm
 from trainyard.datasets.pictures import UnreadablePicture, read_picture
 from trainyard.datasets.sample_files import UnreadableFile
@@ -29,22 +30,26 @@ def sample_png(x: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None = None) -
     """A stored sample as a PNG, with the classes of its mask laid over it.
 
     x: (C, H, W) uint8, or floats, which are scaled from their least to their greatest value. Of
-    other than one or three channels the first one or three are shown; a series (C, L) becomes a
-    grey picture of C rows, and of a volume (C, D, H, W) the middle slice along D is shown.
+    other than one or three channels the first one or three are shown; a series (C, L) is drawn as
+    lines, and of a volume (C, D, H, W) the middle slice along D is shown.
     mask: (H, W), or (D, H, W), class indices; class 0 stays clear, others get a colour each,
     strongest at their edge.
     """
-    pixels = x[None] if x.ndim == 2 else x
-    if x.ndim == 4:
-        pixels = x[:, x.shape[1] // 2]
-    assert pixels.ndim == 3, x.shape
-    shown = _as_uint8(pixels[:3] if len(pixels) >= 3 else pixels[:1])
-    if mask is not None:
-        shown = _with_mask(shown, mask)
-    image = Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
+    image = drawn(x) if x.ndim == 2 else _pictured(x, mask)
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def _pictured(x: npt.NDArray[Any], mask: npt.NDArray[np.uint8] | None) -> Image.Image:
+    if x.ndim == 4:
+        middle = x.shape[1] // 2
+        x, mask = x[:, middle], None if mask is None else mask[middle]
+    assert x.ndim == 3, x.shape
+    shown = _as_uint8(x[:3] if len(x) >= 3 else x[:1])
+    if mask is not None:
+        shown = _with_mask(shown, mask)
+    return Image.fromarray(shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1).copy())
 
 
 def _with_mask(pixels: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

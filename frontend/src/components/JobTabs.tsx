@@ -3,9 +3,11 @@ import { Card, Skeleton, Text } from '@mantine/core'
 import { useQuery, type UseQueryResult } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 
+import { datasetQuery } from '../api/datasets'
 import { checkpointsQuery, FINAL, reportQuery, specOf } from '../api/jobs'
 import { specCheckQuery } from '../api/specs'
 import type { JobDetail } from '../api/types'
+import { formatShape } from '../lib/format'
 import { Checkpoints } from './Checkpoints'
 import { LayerTable } from './LayerTable'
 import { ErrorAlert } from './PageError'
@@ -59,9 +61,29 @@ export function CheckpointsTab({ job }: { job: JobDetail }) {
   )
 }
 
+/** Pictures, volumes and sounds are files; rows of a table or a series are numbers. */
+function TryOut({ job }: { job: JobDetail }) {
+  const query = useQuery(datasetQuery(job.dataset))
+  return (
+    <Loaded query={query}>
+      {(dataset) =>
+        ['csv', 'parquet'].includes(dataset.format ?? '') && dataset.input_shape?.length === 2 ? (
+          <Text c="dimmed">
+            This model takes numbers of shape {formatShape(dataset.input_shape)}: send them as JSON
+            arrays to <code>POST /v1/jobs/{job.id}/predictions</code>, or with{' '}
+            <code>trainyard predict</code>.
+          </Text>
+        ) : (
+          <TryPicture jobId={job.id} />
+        )
+      }
+    </Loaded>
+  )
+}
+
 export function TryTab({ job }: { job: JobDetail }) {
   if (job.best === null && job.status !== 'succeeded') {
     return <Text c="dimmed">There is no model to try yet: it comes with the first checkpoint.</Text>
   }
-  return <TryPicture jobId={job.id} />
+  return <TryOut job={job} />
 }

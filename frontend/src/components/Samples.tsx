@@ -93,7 +93,8 @@ function useSamples(
   className: string | null,
   limit: number,
 ) {
-  const all = dataset.class_names ?? []
+  // Only where a sample is of one class: of several, or of a mask, it would come more than once.
+  const all = dataset.task === 'classification' ? (dataset.class_names ?? []) : []
   const mixed = all.length > 0 && all.length <= FIRST ? all : [null]
   const classes = className === null ? mixed : [className]
   const each = Math.max(1, Math.ceil(limit / Math.max(1, classes.length)))
