@@ -110,7 +110,7 @@ def test_archives_inside_are_not_opened(refuse):
         (b"", "the file is empty"),
         (
             b"neither zip\nnor table, it says",
-            "the file is of no known format. Expected one of the formats npz",
+            "the file is of no known format. Expected one of the formats trainyard, npz",
         ),
         (b"PK\x03\x04" + bytes(100), "no end record"),
         (zip_of(GOOD)[:-30], "no end record"),

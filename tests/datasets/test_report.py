@@ -75,7 +75,7 @@ def test_sizes_and_modes_of_pictures_are_as_uploaded(take: Ingest):
     pictures = report_of(take(zip_of(files), AS_GIVEN)).pictures
     assert pictures is not None
     assert [(s.height, s.width, s.count) for s in pictures.sizes] == [(9, 8, 24), (20, 30, 1)]
-    assert pictures.modes == {"grey": 24, "colour": 1, "transparent": 1}
+    assert pictures.modes == {"L": 24, "RGBA": 1, "transparent": 1}
 
 
 def test_twins_are_found_within_and_across_splits_with_their_places(take: Ingest):

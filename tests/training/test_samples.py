@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.memory import peak_bytes
 from tests.training.support import (
-    CLASSES,
+    GOAL,
     Remember,
     graph_of,
     job,
@@ -138,7 +138,7 @@ def test_a_file_that_is_cut_short_ends_the_training_as_the_disk_s_fault(tmp_path
     reporter, graph = Remember(), graph_of(spec)
     statistics = statistics_of(splits["train"])
     with pytest.raises(OSError, match=r"train_x\.npy ends at byte"):
-        train(spec, graph, maps, statistics, CLASSES, reporter, reporter, device="cpu")
+        train(spec, graph, maps, statistics, GOAL, reporter, reporter, device="cpu")
     assert reporter.told == []
     assert reading_threads() == []
 

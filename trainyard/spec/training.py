@@ -184,7 +184,9 @@ class TrainingSpec(_Part):
         """Runs only where the field is given; the default falls back by itself."""
         split, name = monitor.split("/")
         metrics, loss = info.data.get("metrics"), info.data.get("loss")
-        if metrics is None or (metrics == [Accuracy()] and _is_default_of_a_task(split, name)):
+        if metrics is None or (
+            metrics == [Accuracy()] and _is_default_of_a_task(split, name, loss)
+        ):
             return monitor  # which metrics these are, the dataset will tell
         if name not in _measured(metrics, split, loss):
             raise ValueError(_unmeasured(monitor, _measured(metrics, split, loss)))
@@ -308,8 +310,8 @@ def _unmeasured(monitor: str, measured: list[str]) -> str:
     return f"{monitor!r} is not measured: {monitor.split('/')[0]} has {', '.join(measured)}"
 
 
-def _is_default_of_a_task(split: str, name: str) -> bool:
-    return any(name in _measured(d.metrics, split, None) for d in TASK_DEFAULTS.values())
+def _is_default_of_a_task(split: str, name: str, loss: Loss | None) -> bool:
+    return any(name in _measured(d.metrics, split, loss) for d in TASK_DEFAULTS.values())
 
 
 def _measured(metrics: Sequence[Metric], split: str, loss: Loss | None) -> list[str]:
