@@ -34,11 +34,12 @@ from trainyard.spec.job import parse_job
 from trainyard.spec.preprocess import Statistics
 from worker.training import device as devices
 from worker.training.evaluate import evaluate
-from worker.training.protocol import Split
+from worker.training.protocol import Goal, Split
 from worker.training.run import Run
 from worker.training.samples import SHUFFLE_BUFFER_BYTES, Samples
 
 SHAPE, BATCH_SIZE, NUM_CLASSES = (3, 32, 32), 128, 10
+GOAL = Goal("classification", [str(k) for k in range(NUM_CLASSES)])
 SPEC = {
     "dataset": "made",
     "model": {"layers": [
@@ -101,7 +102,7 @@ def run_of(split: Split, buffer_bytes: int | None) -> Run:
     spec = parse_job(SPEC | {"training": training})
     graph = resolve(spec.model, SHAPE, NUM_CLASSES, takes=spec.training.loss.takes)
     device = devices.choose_device("auto")
-    return Run(spec.training, graph, split, Statistics([128.0] * 3, [74.0] * 3), device, 10)
+    return Run(spec.training, graph, split, Statistics([128.0] * 3, [74.0] * 3), device, GOAL)
 
 
 def steps_of(run: Run) -> Turn:

@@ -174,12 +174,20 @@ def download(
 
 
 @app.command()
-def predict(job: JobId, pictures: Annotated[list[Path], typer.Argument(exists=True)]) -> None:
-    """What the job's best model sees in pictures."""
+def predict(job: JobId, files: Annotated[list[Path], typer.Argument(exists=True)]) -> None:
+    """What the job's best model says of pictures, or of what else its dataset was made of."""
     with open_client() as client:
-        for picture, seen in zip(pictures, client.predict(job, *pictures), strict=True):
-            top = ", ".join(f"{t['class']} {t['probability']:.3f}" for t in seen["top"])
-            out.print(f"{picture}: {top}")
+        for file, told in zip(files, client.predict(job, *files), strict=True):
+            out.print(f"{file}: {_words(told)}")
+
+
+def _words(told: dict[str, Any]) -> str:
+    """A prediction in a line: classes or labels, shares of a mask, or numbers."""
+    if told.get("values") is not None:
+        return ", ".join(f"{name} {value}" for name, value in told["values"].items())
+    if told.get("classes") is not None:
+        return ", ".join(f"{one['class']} {one['share']:.1%}" for one in told["classes"])
+    return ", ".join(f"{one['class']} {one['probability']:.3f}" for one in told["top"])
 
 
 @app.command()
