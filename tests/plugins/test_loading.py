@@ -138,12 +138,16 @@ def test_an_exporter_that_fails_costs_its_file_and_nothing_else(
 ) -> None:
     from torch import nn
 
+    from worker.training.protocol import Goal
+
     monkeypatch.setitem(EXPORTERS, "broken", Broken())
     network, told = nn.Linear(2, 2), []
     before = network.weight.detach().clone()
+    goal = Goal("classification", ["a", "b"])
     files = export_all(
-        network, nn.Identity(), (2,), ["a", "b"], dtype="float32", tell_failure=told.append
-    )
+        network, nn.Identity(), (2,), goal, nn.Softmax(dim=1), dtype="float32",
+        tell_failure=told.append,
+    )  # fmt: skip
     assert files == {}
     assert told == ["The export as broken failed: OSError."]
     assert network.weight.equal(before)
