@@ -93,6 +93,6 @@ def not_started(error: Exception) -> Reason:
     """The reason of an attempt that got no process."""
     return reason(
         ReasonCode.INTERNAL,
-        f"The training process could not be started: {type(error).__name__}.",
+        f"The training process could not be started: {str(error)[:300]}.",
         "See the log of the worker.",
     )

@@ -90,6 +90,7 @@ def test_an_upload_goes_on_after_a_reload_of_the_page(
     choose(page, large_npz)
     page.get_by_role("link", name="large", exact=True).click()
     page.wait_for_url("**/datasets/ds_*")
+    expect(page.get_by_role("heading", level=1, name="large")).to_be_visible()
     expect(page.get_by_text("Ready", exact=True)).to_be_visible(timeout=READING_MILLISECONDS)
     assert offsets[0] == 0
     assert 1_000_000 < offsets[-1] < SIZE_BYTES, "it went on where it stopped"

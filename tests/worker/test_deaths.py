@@ -30,7 +30,7 @@ def test_a_worker_told_to_end_queues_its_job_and_another_goes_on(
     children = [child.pid for child in worker.descendants()]
     began = time.monotonic()
     assert worker.stop(how) == 0
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20, "it does not wait for the end of the training"
     job = yard.job(job_id)
     assert (job.status, job.num_crashes) == ("queued", 0)
     wait_for(lambda: gone(children), 60, "the end of all child processes")
