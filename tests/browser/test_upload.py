@@ -80,7 +80,7 @@ def test_an_upload_goes_on_after_a_reload_of_the_page(
     choose(page, large_npz)
     expect(page.get_by_text("Uploading large.npz")).to_be_visible()
     figures = page.get_by_test_id("upload-figures")
-    expect(figures).to_have_text(re.compile(r"[2-5]\.\d+ MB of 6\.\d+ MB · .* [kM]B/s · .* left"))
+    expect(figures).to_have_text(re.compile(r"[2-5]\.\d+ MB of 6\.\d+ MB · .* [KM]B/s · .* left"))
 
     page.reload()
     unfinished = page.get_by_role("region", name="Unfinished uploads")

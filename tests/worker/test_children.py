@@ -44,7 +44,7 @@ def test_a_fork_server_that_hangs_is_followed_by_another(fork_server: int) -> No
     os.kill(fork_server, signal.SIGSTOP)
     with pytest.raises(NotStarted, match="EOFError"):
         Child("worker.trier", "first", 0.5)
-    assert gone([fork_server])
+    wait_for(lambda: gone([fork_server]), 30, "the end of the fork server")
     second = Child("worker.trier", "second", 60)
     second.close()
 
