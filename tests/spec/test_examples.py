@@ -1,5 +1,4 @@
-"""Every spec in examples/ fits the dataset that it names; those of real data are trained by hand,
-as docs/tasks.md says, and by the tests beside the data."""
+"""Every spec in examples/ fits the dataset that it names."""
 
 from __future__ import annotations
 

@@ -12,9 +12,12 @@ from tests.training.support import Remember
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_job
 from trainyard.spec.preprocess import Statistics
+from worker.training import device as devices
 from worker.training.build import build
 from worker.training.checkpoint import unpack_weights
+from worker.training.goals import class_counts
 from worker.training.loop import train
+from worker.training.order import epoch_order
 from worker.training.protocol import Goal, Split
 
 pytestmark = pytest.mark.xdist_group("tasks")  # trained once
@@ -153,11 +156,23 @@ def test_the_first_loss_is_that_of_plain_torch(trained: Trained):
     """Of the very first step, before any update: seed and order are the engine's own."""
     (step, first), *_ = trained.told.series("train/loss")
     assert step == 1
-    if trained.goal.is_of_numbers:
-        # Scaled targets have a mean square of about 1, whatever their units.
-        assert 0.2 < first < 5
+    train, goal = trained.splits["train"], trained.goal
+    devices.make_repeatable(trained.spec.training.seed, deterministic=True)
+    network = build(trained.graph)
+    chosen = epoch_order(len(train.x), trained.spec.training.seed, 1)[:20]
+    x = (train.x[chosen].astype(np.float32) - trained.statistics.mean[0]) / trained.statistics.std[
+        0
+    ]
+    outputs, y = network(torch.from_numpy(x)), torch.from_numpy(train.y[chosen])
+    if goal.task == "multi-label":
+        wanted = functional.binary_cross_entropy_with_logits(outputs, y.float())
+    elif goal.task == "segmentation":
+        wanted = functional.cross_entropy(outputs, y.long())
     else:
-        assert first == pytest.approx(np.log(2), abs=0.35)
+        wanted = functional.mse_loss(
+            outputs, (y - torch.tensor(goal.mean)) / torch.tensor(goal.std)
+        )
+    assert first == pytest.approx(wanted.item(), rel=1e-4)
 
 
 def test_a_report_of_numbers_stands_beside_the_naive_forecasts():
@@ -204,7 +219,7 @@ def test_masks_go_the_way_of_their_pictures_through_the_preprocessing():
 
 
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "dice", "focal"])
-def test_every_loss_of_masks_learns_them(loss):
+def test_losses_of_masks_learn_them(loss):
     trained = Trained("segmentation", epochs=8, loss={"type": loss})
     assert trained.outcome.summary["test/foreground_iou"] > 0.8
 
@@ -214,6 +229,7 @@ def test_balanced_weights_of_masks_count_their_pixels():
     trained = Trained("segmentation", epochs=1, loss=loss)
     y = trained.splits["train"].y
     counts = [int((y == k).sum()) for k in range(2)]
+    assert class_counts(trained.goal, y) == counts
     built = trained.spec.training.loss.build(class_counts=counts)
     logits, target = torch.randn(2, 2, 8, 8), torch.from_numpy(y[:2]).long()
     weight = torch.tensor([y.size / 2 / c for c in counts], dtype=torch.float32)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from trainyard.spec.metrics import ConfusionMetric, NumberMetric, ScoreMetric
 from trainyard.spec.training import TrainingSpec
+from worker.training.goals import ending
 from worker.training.protocol import Goal
 
 
@@ -15,7 +16,7 @@ class WholeSplit:
 
     def __init__(self, training: TrainingSpec, goal: Goal) -> None:
         metrics = training.metrics
-        self._goal = goal
+        self._tell = ending(goal, None)  # of scores, whose numbers have their own units already
         self._of_confusion = [m for m in metrics if isinstance(m, ConfusionMetric)]
         self._of_scores = [m for m in metrics if isinstance(m, ScoreMetric | NumberMetric)]
         self._confusion: Tensor | None = None
@@ -28,7 +29,7 @@ class WholeSplit:
             counts = confusion_of(scores, targets)
             self._confusion = counts if self._confusion is None else self._confusion + counts
         if self._of_scores:
-            self._told.append(told_by(scores, self._goal))
+            self._told.append(self._tell(scores))
             self._targets.append(targets)
 
     def values(self) -> dict[str, float]:
@@ -42,13 +43,6 @@ class WholeSplit:
             targets = torch.cat(self._targets).cpu().numpy()
             found |= {m.series(): m.value(told, targets) for m in self._of_scores}
         return found
-
-
-def told_by(scores: Tensor, goal: Goal) -> Tensor:
-    """Scores as users are told them: probabilities of classes or labels, or the numbers."""
-    if goal.is_of_numbers:
-        return scores
-    return scores.sigmoid() if goal.task == "multi-label" else scores.softmax(dim=1)
 
 
 def confusion_of(scores: Tensor, targets: Tensor) -> Tensor:
