@@ -70,8 +70,7 @@ function TryOut({ job }: { job: JobDetail }) {
         ['csv', 'parquet'].includes(dataset.format ?? '') && dataset.input_shape?.length === 2 ? (
           <Text c="dimmed">
             This model takes numbers of shape {formatShape(dataset.input_shape)}: send them as JSON
-            arrays to <code>POST /v1/jobs/{job.id}/predictions</code>, or with{' '}
-            <code>trainyard predict</code>.
+            arrays to <code>POST /v1/jobs/{job.id}/predictions</code>.
           </Text>
         ) : (
           <TryPicture jobId={job.id} />

@@ -39,7 +39,7 @@ export interface Line {
 
 const BASELINE_NAMES: Record<string, string> = {
   majority: 'always the commonest class',
-  mean: 'always the mean',
+  mean: 'the mean',
   last_value: 'the last value again',
   drift: 'last value and drift',
 }
