@@ -53,16 +53,18 @@ def take_upload(
     known = recall(context.database, caller.owner_id, idempotency_key, request)
     if known is not None:
         return known, False
-    with context.database.read() as session:
-        row = uploads.get_upload(session, caller.owner_id, wanted.upload)
-        if row.dataset_id is not None:
-            return _same_again(session, row, row.dataset_id, wanted), False
+    row, dataset_id = _found(context, caller, wanted)
+    if dataset_id is not None:
+        return dataset_id, False
     name, wrong = read_name(wanted.name or "", row.file_name)
     if wrong:
         raise InvalidInput("The request is not valid.", wrong)
     path = context.incoming_folder / row.id
     piece = Piece(path, row.size_bytes)  # whole, nothing is ever written to it again
     try:
+        row, dataset_id = _found(context, caller, wanted)  # another request may have had the lock
+        if dataset_id is not None:
+            return dataset_id, False
         _check_whole(row, piece.offset)
         _find_digest(context, row, path)
         return _made(context, row, path, name, wanted, (idempotency_key, request))
@@ -70,11 +72,18 @@ def take_upload(
         piece.close()
 
 
-def _same_again(session: Session, row: Upload, dataset_id: str, wanted: DatasetFromUpload) -> str:
-    dataset = datasets.get_dataset(session, row.owner_id, dataset_id)
+def _found(
+    context: Context, caller: Identity, wanted: DatasetFromUpload
+) -> tuple[Upload, str | None]:
+    """The upload's row, and the dataset that it has become with these options, if it has."""
+    with context.database.read() as session:
+        row = uploads.get_upload(session, caller.owner_id, wanted.upload)
+        if row.dataset_id is None:
+            return row, None
+        dataset = datasets.get_dataset(session, row.owner_id, row.dataset_id)
     if dataset.options_sha256 != datasets.options_digest(wanted.options):
-        raise Conflict(f"The upload has become dataset {dataset_id}, with other options.")
-    return dataset_id
+        raise Conflict(f"The upload has become dataset {row.dataset_id}, with other options.")
+    return row, row.dataset_id
 
 
 def _check_whole(row: Upload, offset: int) -> None:
