@@ -177,8 +177,8 @@ def download(
 def predict(job: JobId, files: Annotated[list[Path], typer.Argument(exists=True)]) -> None:
     """What the job's best model says of pictures, or of what else its dataset was made of."""
     with open_client() as client:
-        for file, told in zip(files, client.predict(job, *files), strict=True):
-            out.print(f"{file}: {_words(told)}")
+        for told in client.predict(job, *files):
+            out.print(f"{told['sample']}: {_words(told)}", markup=False)
 
 
 def _words(told: dict[str, Any]) -> str:

@@ -259,10 +259,10 @@ class Client:
         finally:
             partial.unlink(missing_ok=True)
 
-    def predict(self, job_id: str, *pictures: Path) -> list[Json]:
-        """What the job's best model sees in each picture."""
-        files = [("file", (picture.name, picture.read_bytes())) for picture in pictures]
-        answer = self.call("POST", f"/v1/jobs/{job_id}/predictions", files=files)
+    def predict(self, job_id: str, *files: Path) -> list[Json]:
+        """What the job's best model says of each file, or of each row or series of tables."""
+        sent = [("file", (file.name, file.read_bytes())) for file in files]
+        answer = self.call("POST", f"/v1/jobs/{job_id}/predictions", files=sent)
         predictions: list[Json] = answer["predictions"]
         return predictions
 

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,17 +99,22 @@ def _predict(
     from trainyard.datasets import Manifest
 
     manifest = Manifest.model_validate(request["manifest"])
+    called: Iterable[str | None]
     if "files" in request:
-        samples = _samples(request["files"], manifest, max_picture_pixels)
+        called, samples = _samples(request["files"], manifest, max_picture_pixels)
     else:
         samples = _arrays(request["arrays"], manifest.input_shape)
+        called = (None for _ in samples)
     model = _model(request["model"], models)
-    rows = []
+    rows: list[Any] = []
     for begin in range(0, len(samples), BATCH):
         inputs = np.ascontiguousarray(samples[begin : begin + BATCH], dtype=np.float32)
         rows += list(model.run(None, {"input": inputs})[0])
     names = manifest.outputs or manifest.class_names
-    return [told(row, manifest.task, names, request["top"]) for row in rows]
+    return [
+        {"sample": name, **told(row, manifest.task, names, request["top"])}
+        for name, row in zip(called, rows, strict=True)
+    ]
 
 
 def _model(path: str, models: OrderedDict[str, Any]) -> Any:
@@ -125,22 +131,34 @@ def _model(path: str, models: OrderedDict[str, Any]) -> Any:
     return models[path]
 
 
-def _samples(files: list[dict[str, str]], manifest: Manifest, max_picture_pixels: int) -> Any:
-    """Users' files as the samples that ingest would have made of them."""
+def _samples(
+    files: list[dict[str, str]], manifest: Manifest, max_picture_pixels: int
+) -> tuple[list[str], Any]:
+    """What samples are called, and users' files as the samples that ingest would have made."""
     import numpy as np
 
-    from trainyard.datasets import IngestLimits, UnreadableFile, UnreadablePicture, decode_sample
+    from trainyard.datasets import (
+        IngestLimits,
+        RejectedDataset,
+        UnreadableFile,
+        UnreadablePicture,
+        decode_samples,
+    )
 
     limits = IngestLimits(max_picture_pixels=max_picture_pixels)
-    found, mistakes = [], []
+    called, found, mistakes = [], [], []
     for file in files:
         try:
-            found.append(decode_sample(Path(file["path"]).read_bytes(), manifest, limits))
+            names, samples = decode_samples(Path(file["path"]), file["name"], manifest, limits)
+            called += names
+            found.append(samples)
+        except RejectedDataset as error:
+            mistakes += [{"path": "/file", "message": one.message} for one in error.errors]
         except (UnreadableFile, UnreadablePicture) as error:
             mistakes.append({"path": "/file", "message": f"{file['name']}: {error}"})
     if mistakes:
         raise _Mistakes(mistakes)
-    return np.stack(found)
+    return called, np.concatenate(found)
 
 
 def _arrays(arrays: Any, shape: tuple[int, ...]) -> Any:

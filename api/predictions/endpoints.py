@@ -44,7 +44,10 @@ async def create_predictions(
     top: Annotated[int, Query(ge=1, le=1000, description="How many classes a sample")] = 5,
 ) -> Predictions:
     """What the best model says of files (multipart `file`, one or more: pictures, or what else the
-    dataset was made of) or of raw samples (JSON arrays)."""
+    dataset was made of) or of raw samples (JSON arrays).
+
+    Of a table (CSV, Parquet) every row is a sample; of series, what follows the last rows of each.
+    """
     if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         most = context.settings.max_upload_bytes
         async with read_form(

@@ -16,7 +16,7 @@ from trainyard.store.keys import Identity
 def predict_files(
     context: Context, caller: Identity, job_id: str, top: int, form: Form
 ) -> Predictions:
-    """One prediction a file."""
+    """One prediction a file, or several where it is a table."""
     files = [{"path": str(file.path), "name": file.name} for file in form.files]
     return _predict(context, caller, job_id, top, {"files": files})
 

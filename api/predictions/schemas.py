@@ -28,6 +28,9 @@ class ClassShare(ApiModel):
 class Prediction(ApiModel):
     """What the model says of one sample; what is not of its task is null."""
 
+    sample: str | None = None
+    """The file; of a table file and row, or the series and the window that the forecast is from;
+    null where raw samples came."""
     top: list[ClassProbability] | None = None
     """The most probable classes, or labels."""
     labels: list[str] | None = None

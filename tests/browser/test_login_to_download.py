@@ -102,7 +102,7 @@ def assert_menu_gives_every_format_of_the_job(page: Page, service: Service, job_
 
 
 def try_a_picture(page: Page) -> None:
-    page.get_by_role("tab", name="Try a picture").click()
+    page.get_by_role("tab", name="Try it").click()
     light = {"name": "light.png", "mimeType": "image/png", "buffer": picture(190, seed=10_000)}
     page.get_by_label("Drop a picture").set_input_files([light])
     expect(page.get_by_test_id("predictions")).to_have_text(re.compile(r"^light[5-9]\d|^light100"))

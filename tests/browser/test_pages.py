@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.xdist_group("service")
 
 PHONE = {"width": 390, "height": 844}
-JOB_TABS = ["Curves", "Log", "Layers", "Report", "Checkpoints", "Try a picture", "Spec"]
+JOB_TABS = ["Curves", "Log", "Layers", "Report", "Checkpoints", "Try it", "Spec"]
 
 # Controls without an accessible name, pictures without a text, and ids given twice.
 NAMELESS = """() => {

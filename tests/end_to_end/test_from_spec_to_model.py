@@ -199,6 +199,41 @@ def test_a_class_folder_zip_trains_too(service: Service, tmp_path):
         assert job["summary"]["test/accuracy"] == 1.0
 
 
+def test_a_table_is_trained_on_and_asked_about(service: Service, tmp_path):
+    """Prices of two series that move by their own step: the model goes on from the last rows."""
+    days = np.datetime64("2024-01-01") + np.arange(120)
+    rows = [f"{day},{name},{step * n}" for name, step in (("up", 1), ("down", -1))
+            for n, day in enumerate(days)]  # fmt: skip
+    table = tmp_path / "steps.csv"
+    table.write_text("\n".join(["day,name,level", *rows]))
+    options = {"target": "level", "time": "day", "group": "name", "window": 4, "predict": "change"}
+    layers = [{"type": "flatten"}, {"type": "linear", "out_features": "num_outputs"}]
+    training = {"epochs": 20, "batch_size": 16, "optimizer": {"type": "adam", "lr": 0.05}}
+    with service.client() as client:
+        dataset = client.add_dataset(table, name="steps", options=options)
+        spec = {"name": "steps", "dataset": dataset["id"], "training": training}
+        job = client.wait(client.submit({**spec, "model": {"layers": layers}})["id"])
+        assert job["status"] == "succeeded", job["reason"]
+        latest = tmp_path / "latest.csv"
+        latest.write_text("\n".join(["name,level,day", *(
+            f"{name},{step * n},{days[n]}" for n in range(30, 40)
+            for name, step in (("up", 1), ("down", -1))
+        )]))  # fmt: skip
+        told = {one["sample"]: one["values"] for one in client.predict(job["id"], latest)}
+        up, down = (f"{name} {days[36]} to {days[39]}" for name in ("up", "down"))
+        assert set(told) == {up, down}
+        assert told[up]["level+1"] == pytest.approx(1, abs=0.1)
+        assert told[down]["level+1"] == pytest.approx(-1, abs=0.1)
+        window = [[36.0, 37.0, 38.0, 39.0]]
+        (by_hand,) = client.call(
+            "POST", f"/v1/jobs/{job['id']}/predictions", json={"inputs": window}
+        )["predictions"]
+        assert by_hand == {**by_hand, "sample": None, "values": told[up]}
+        latest.write_text("name,level\nup,1\n")
+        with pytest.raises(ApiError, match=r'latest\.csv: no column "day"'):
+            client.predict(job["id"], latest)
+
+
 def test_a_learning_rate_out_of_bounds_ends_as_diverged_and_names_the_step(service, dataset):
     spec = json.loads((ROOT / "examples" / "fashion_cnn.json").read_text())
     spec["dataset"] = dataset["id"]

@@ -16,6 +16,7 @@ from trainyard.datasets.samples import (
     UnreadablePicture,
     decode_picture,
     decode_sample,
+    decode_samples,
     sample_png,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "UnreadablePicture",
     "decode_picture",
     "decode_sample",
+    "decode_samples",
     "ingest",
     "open_dataset",
     "sample_png",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,14 @@ from trainyard.datasets.sample_files import UnreadableFile
 from trainyard.datasets.sounds import read_sound
 from trainyard.datasets.volumes import read_volume_bytes, shaped
 
-__all__ = ["UnreadableFile", "UnreadablePicture", "decode_picture", "decode_sample", "sample_png"]
+__all__ = [
+    "UnreadableFile",
+    "UnreadablePicture",
+    "decode_picture",
+    "decode_sample",
+    "decode_samples",
+    "sample_png",
+]
 
 FILL_STRENGTH, EDGE_STRENGTH = 0.35, 1.0  # of a mask's colour over the picture
 GOLDEN_ANGLE = 0.381966  # of a turn
@@ -134,3 +142,20 @@ def decode_sample(
         return read_sound(data, manifest.audio, limits)
     picture = decode_picture(data, shape, manifest.dtype, limits, manifest.pictures)
     return windowed(picture, window)
+
+
+def decode_samples(
+    file: Path, file_name: str, manifest: Manifest, limits: IngestLimits | None = None
+) -> tuple[list[str], npt.NDArray[Any]]:
+    """The samples (N, *input_shape) in a user's file, and what each is called: of a table its rows
+    or the last window of each series, else the one that ``decode_sample`` makes.
+
+    Raises:
+        RejectedDataset: what a table lacks.
+        UnreadableFile, UnreadablePicture: as ``decode_sample``.
+    """
+    if manifest.features:
+        from trainyard.datasets.tables.to_predict import table_samples
+
+        return table_samples(file, file_name, manifest, limits)
+    return [file_name], decode_sample(file.read_bytes(), manifest, limits)[None]

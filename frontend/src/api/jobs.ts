@@ -130,7 +130,7 @@ export function checkpointUrl(id: string, step: number): string {
   return `/v1/jobs/${encodeURIComponent(id)}/checkpoints/${step}`
 }
 
-/** The most probable classes of one picture. */
+/** What the best model says of a file: of a table, of each row or series. */
 export async function predict(id: string, file: File) {
   const form = new FormData()
   form.append('file', file)

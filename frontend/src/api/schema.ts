@@ -507,6 +507,8 @@ export interface paths {
          * Create Predictions
          * @description What the best model says of files (multipart `file`, one or more: pictures, or what else the
          *     dataset was made of) or of raw samples (JSON arrays).
+         *
+         *     Of a table (CSV, Parquet) every row is a sample; of series, what follows the last rows of each.
          */
         post: operations["create_predictions"];
         delete?: never;
@@ -2377,6 +2379,12 @@ export interface components {
              * @description The most probable class of each pixel, as a data URL of a grey PNG of class indices.
              */
             mask: string | null;
+            /**
+             * Sample
+             * @description The file; of a table file and row, or the series and the window that the forecast is from;
+             *     null where raw samples came.
+             */
+            sample: string | null;
             /**
              * Top
              * @description The most probable classes, or labels.

@@ -7,12 +7,12 @@ import { datasetQuery } from '../api/datasets'
 import { checkpointsQuery, FINAL, reportQuery, specOf } from '../api/jobs'
 import { specCheckQuery } from '../api/specs'
 import type { JobDetail } from '../api/types'
-import { formatShape } from '../lib/format'
+import { trialOf } from '../lib/trial'
 import { Checkpoints } from './Checkpoints'
 import { LayerTable } from './LayerTable'
 import { ErrorAlert } from './PageError'
 import { ReportView } from './ReportView'
-import { TryPicture } from './TryPicture'
+import { TryModel } from './TryModel'
 
 interface LoadedProps<Data> {
   query: UseQueryResult<Data>
@@ -61,21 +61,11 @@ export function CheckpointsTab({ job }: { job: JobDetail }) {
   )
 }
 
-/** Pictures, volumes and sounds are files; rows of a table or a series are numbers. */
 function TryOut({ job }: { job: JobDetail }) {
   const query = useQuery(datasetQuery(job.dataset))
   return (
     <Loaded query={query}>
-      {(dataset) =>
-        ['csv', 'parquet'].includes(dataset.format ?? '') && dataset.input_shape?.length === 2 ? (
-          <Text c="dimmed">
-            This model takes numbers of shape {formatShape(dataset.input_shape)}: send them as JSON
-            arrays to <code>POST /v1/jobs/{job.id}/predictions</code>.
-          </Text>
-        ) : (
-          <TryPicture jobId={job.id} />
-        )
-      }
+      {(dataset) => <TryModel jobId={job.id} trial={trialOf(dataset)} />}
     </Loaded>
   )
 }

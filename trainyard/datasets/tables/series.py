@@ -67,7 +67,7 @@ def series_contents(
     texts = [name for name in (group, roles.split) if name in columns]
     wanted = Wanted(numbers, [name for name in texts if name], [time] if time else [])
     stored = Stored(sources, columns, wanted, upload)
-    series = _ordered(channels, columns, roles, time, group, stored, upload)
+    series = ordered_series(channels, columns, roles, time, group, stored, upload)
     window = options.window or DEFAULT_WINDOW
     if options.window is None:
         upload.report.warning(f"windows of {window} rows; the option `window` decides otherwise")
@@ -146,7 +146,7 @@ def _check_options(
     upload.report.raise_if_rejected()
 
 
-def _ordered(
+def ordered_series(
     channels: list[Channel],
     columns: dict[str, Column],
     roles: Roles,

@@ -1,16 +1,19 @@
-// Drop a picture, see what the trained model takes it for.
-import { Card, Group, Image, Loader, Progress, SimpleGrid, Stack, Text } from '@mantine/core'
+// Drop a file of the kind that the model was trained on, see what it says of it.
+import { Card, Group, Image, Loader, Progress, SimpleGrid, Stack, Table, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
-import { ImageUp } from 'lucide-react'
+import { FileUp } from 'lucide-react'
 import { useEffect, useState } from 'react'
 
 import { predict } from '../api/jobs'
 import type { Prediction } from '../api/types'
 import { formatMetric, formatPercent, toNumber } from '../lib/format'
+import type { Trial } from '../lib/trial'
 import { DropZone } from './DropZone'
 import { ErrorAlert } from './PageError'
 
-export function TryPicture({ jobId }: { jobId: string }) {
+const MAX_ROWS = 200
+
+export function TryModel({ jobId, trial }: { jobId: string; trial: Trial }) {
   const [preview, setPreview] = useState<string | null>(null)
   const prediction = useMutation({ mutationFn: (file: File) => predict(jobId, file) })
 
@@ -21,16 +24,17 @@ export function TryPicture({ jobId }: { jobId: string }) {
     [preview],
   )
 
-  const first = prediction.data?.[0]
+  const found = prediction.data ?? []
+  const [first] = found
   return (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="lg">
       <DropZone
-        label="Drop a picture"
-        hint="or click to choose one; it is not kept"
-        icon={<ImageUp size={32} aria-hidden />}
-        accept="image/*"
+        label={`Drop a ${trial.thing}`}
+        hint={trial.hint}
+        icon={<FileUp size={32} aria-hidden />}
+        accept={trial.accept}
         onFile={(file) => {
-          setPreview(URL.createObjectURL(file))
+          setPreview(trial.thing === 'picture' ? URL.createObjectURL(file) : null)
           prediction.mutate(file)
         }}
       />
@@ -38,10 +42,11 @@ export function TryPicture({ jobId }: { jobId: string }) {
         {prediction.isIdle && <Text c="dimmed">What the model says will stand here.</Text>}
         {prediction.isPending && <Loader aria-label="Predicting" />}
         {prediction.isError && <ErrorAlert error={prediction.error} />}
-        {prediction.isSuccess && first && (
+        {prediction.isSuccess && found.length > 1 && <ToldOfMany predictions={found} />}
+        {prediction.isSuccess && first && found.length === 1 && (
           <Group align="flex-start" wrap="nowrap" gap="lg">
             {preview && <Image src={preview} alt="Your picture" w={96} h={96} fit="contain" />}
-            <Told prediction={first} />
+            <Told prediction={first} titled={trial.thing === 'table'} />
           </Group>
         )}
       </Card>
@@ -49,10 +54,64 @@ export function TryPicture({ jobId }: { jobId: string }) {
   )
 }
 
-function Told({ prediction }: { prediction: Prediction }) {
-  const { top, mask, classes, values } = prediction
+/** A line for each row or series of a table. */
+function ToldOfMany({ predictions }: { predictions: readonly Prediction[] }) {
+  const outputs = Object.keys(predictions[0]?.values ?? {})
+  const rest = predictions.length - MAX_ROWS
+  return (
+    <Stack gap="xs" data-testid="predictions">
+      <Table.ScrollContainer minWidth={240 + 90 * outputs.length} maxHeight={420}>
+        <Table verticalSpacing={6} stickyHeader>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Sample</Table.Th>
+              {outputs.length === 0 && <Table.Th>Class</Table.Th>}
+              {outputs.map((name) => (
+                <Table.Th key={name} ta="right">
+                  {name}
+                </Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody className="numbers">
+            {predictions.slice(0, MAX_ROWS).map((one, index) => (
+              <Table.Tr key={`${one.sample ?? ''} ${index}`}>
+                <Table.Td>{one.sample}</Table.Td>
+                {outputs.length === 0 && <Table.Td>{inWords(one)}</Table.Td>}
+                {outputs.map((name) => (
+                  <Table.Td key={name} ta="right">
+                    {formatMetric(toNumber(one.values?.[name] ?? NaN))}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {rest > 0 && (
+        <Text size="sm" c="dimmed">
+          And {rest} more: the API and `trainyard predict` tell all.
+        </Text>
+      )}
+    </Stack>
+  )
+}
+
+function inWords({ top, labels }: Prediction): string {
+  if (labels) return labels.join(', ') || 'none'
+  const first = top?.[0]
+  return first ? `${first.class} ${formatPercent(toNumber(first.probability))}` : ''
+}
+
+function Told({ prediction, titled }: { prediction: Prediction; titled: boolean }) {
+  const { sample, top, mask, classes, values } = prediction
   return (
     <Stack gap="sm" flex={1} miw={0} data-testid="predictions">
+      {titled && sample && (
+        <Text size="sm" c="dimmed">
+          {sample}
+        </Text>
+      )}
       {mask && <Mask url={mask} numClasses={classes?.length ?? 2} />}
       {classes && (
         <Bars

@@ -1,0 +1,173 @@
+"""A table of which predictions are asked, as the samples that ingest would have made of its rows.
+
+Of rows each is a sample; of series the last window of each, which the forecast goes on from.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from trainyard.datasets.decoder import PictureDecoder
+from trainyard.datasets.format import Upload
+from trainyard.datasets.limits import IngestLimits
+from trainyard.datasets.manifest import DatasetOptions, Manifest
+from trainyard.datasets.opening import open_archive
+from trainyard.datasets.report import Report
+from trainyard.datasets.tables.channels import Channel, Ints
+from trainyard.datasets.tables.delimited import open_delimited
+from trainyard.datasets.tables.members import tables_of
+from trainyard.datasets.tables.parquet import open_parquet
+from trainyard.datasets.tables.roles import FILE_GROUP, Roles
+from trainyard.datasets.tables.series import Series, ordered_series
+from trainyard.datasets.tables.source import Source, check_columns
+from trainyard.datasets.tables.stored import Stored, Wanted
+from trainyard.datasets.tables.survey import survey
+
+MAX_SAMPLES = 10_000
+MAX_NAMED = 20  # rows or series that are named in a refusal
+Samples = tuple[list[str], npt.NDArray[np.float32]]
+
+
+def table_samples(
+    file: Path, file_name: str, manifest: Manifest, limits: IngestLimits | None = None
+) -> Samples:
+    """The names of samples, and these (N, *input_shape).
+
+    ``file`` is CSV or Parquet, or an archive of such; it needs the columns of
+    ``manifest.features``, and of series time and group too, in any order; others are not looked
+    at. Names tell file and row, or series and the first and last moment of the window. As at
+    ingest, rows of series with an empty cell are passed over; those of plain tables are refused.
+
+    Raises:
+        RejectedDataset: with every mistake that was found.
+    """
+    limits = limits or IngestLimits()
+    report = Report(MAX_NAMED)
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        work = Path(folder)
+        archive = open_archive(file, file_name, limits, report, work)
+        options = DatasetOptions(window=manifest.series.window if manifest.series else None)
+        upload = Upload(file_name, archive, options, limits, report, work, PictureDecoder(limits))
+        try:
+            with upload.closing:
+                return _samples(manifest, upload)
+        finally:
+            archive.close()
+
+
+def _samples(manifest: Manifest, upload: Upload) -> Samples:
+    sources = _opened(upload)
+    present = check_columns(sources, upload)
+    channels = _channels(manifest.features, present, upload)
+    series = manifest.series
+    others = [series.time, series.group] if series else []
+    columns = [c for c in others if c and not (c == FILE_GROUP and c not in present)]
+    for name in columns:
+        if name not in present:
+            upload.report.error(f'no column "{name}"', upload.file_name)
+    upload.report.raise_if_rejected()
+    names = list(dict.fromkeys([*(c.column for c in channels), *columns]))
+    found = survey(sources, names)
+    for column in found.values():
+        if column.is_other:
+            what = f'column "{column.name}" holds lists, structures or bytes'
+            upload.report.error(what, upload.file_name)
+        elif series is None and column.num_rows > MAX_SAMPLES:
+            what = f"{column.num_rows:,} rows; at most {MAX_SAMPLES:,} at once"
+            upload.report.reject(what, upload.file_name)
+    upload.report.raise_if_rejected()
+    texts = [c.column for c in channels if c.value is not None]
+    numbers = [name for name in names if name not in texts and name not in columns]
+    if series is None:
+        stored = Stored(sources, found, Wanted(numbers, list(dict.fromkeys(texts)), []), upload)
+        return _rows(channels, stored, upload)
+    moments = [series.time] if series.time else []
+    groups = [series.group] if series.group in columns else []
+    stored = Stored(sources, found, Wanted(numbers, [g for g in groups if g], moments), upload)
+    roles = Roles([], manifest.features, True, series.time, series.group, None)
+    ordered = ordered_series(channels, found, roles, series.time, series.group, stored, upload)
+    return _last_windows(series.window, channels, ordered, stored, upload)
+
+
+def _opened(upload: Upload) -> list[Source]:
+    sources = []
+    for number, member in enumerate(tables_of(upload)):
+        parquet = open_parquet(member, number, upload)
+        source = parquet[0] if parquet else open_delimited(member, upload)
+        if source:
+            sources.append(source)
+        else:
+            upload.report.error("neither Parquet nor delimited text with a header", member.name)
+    if not tables_of(upload):
+        upload.report.error("expected a table, CSV or Parquet", upload.file_name)
+    upload.report.raise_if_rejected()
+    return sources
+
+
+def _channels(features: list[str], present: list[str], upload: Upload) -> list[Channel]:
+    """The channels by their names: a column, or "column=text" where texts became channels."""
+    channels, missing = [], []
+    for name in features:
+        cuts = [place for place, sign in enumerate(name) if sign == "="]
+        column = next((name[:c] for c in cuts if name[:c] in present), None)
+        if name in present:
+            channels.append(Channel(name, name))
+        elif column is not None:
+            channels.append(Channel(name, column, name[len(column) + 1 :]))
+        else:
+            missing.append(name[: cuts[0]] if cuts else name)
+    for name in dict.fromkeys(missing):
+        upload.report.error(f'no column "{name}"', upload.file_name)
+    return channels
+
+
+def _rows(channels: list[Channel], stored: Stored, upload: Upload) -> Samples:
+    """Every row, or every row that is none."""
+    if not stored.num_rows:
+        upload.report.reject("the table has no rows", upload.file_name)
+    for name, values in stored.numbers.items():
+        for row in np.flatnonzero(np.isnan(values)).tolist():
+            upload.report.error(f'no number in "{name}"', stored.name_of(row))
+    for name, places in stored.texts.items():
+        known = [c.value for c in channels if c.column == name]
+        of_value = [text in known for text in stored.values[name]]
+        for row in np.flatnonzero(~np.array([*of_value, False])[places]).tolist():
+            text = "nothing" if places[row] < 0 else f'"{stored.values[name][places[row]]}"'
+            few = ", ".join(str(value) for value in known)
+            upload.report.error(f'"{name}" is {text}; the model knows {few}', stored.name_of(row))
+    upload.report.raise_if_rejected()
+    rows: Ints = np.arange(stored.num_rows)
+    samples = np.stack([c.read(stored, rows) for c in channels], axis=1)[:, :, None]
+    return [stored.name_of(row) for row in rows.tolist()], samples
+
+
+def _last_windows(
+    window: int, channels: list[Channel], series: Series, stored: Stored, upload: Upload
+) -> Samples:
+    """The last ``window`` complete rows of each series."""
+    starts = np.flatnonzero(series.begins)
+    ends = np.append(starts[1:], len(series.rows))
+    names = [series.names[n] for n in series.series[starts]]
+    for name, size in zip(names, (ends - starts).tolist(), strict=True):
+        if size < window:
+            what = f"{name} has {size:,} complete rows; the model sees {window:,}"
+            upload.report.error(what, upload.file_name)
+    if not len(starts):
+        upload.report.error("no complete row", upload.file_name)
+    if len(starts) > MAX_SAMPLES:
+        what = f"{len(starts):,} series; at most {MAX_SAMPLES:,} at once"
+        upload.report.error(what, upload.file_name)
+    upload.report.raise_if_rejected()
+    places = ends[:, None] - window + np.arange(window)
+    samples = np.stack([c.read(stored, series.rows[places]) for c in channels], axis=1)
+    shown = [
+        f"{name} {series.moments.shown(first)} to {series.moments.shown(last)}"
+        for name, first, last in zip(
+            names, places[:, 0].tolist(), places[:, -1].tolist(), strict=True
+        )
+    ]
+    return shown, samples
