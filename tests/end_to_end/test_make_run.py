@@ -25,10 +25,19 @@ def parts_of(service: Service) -> list[psutil.Process]:
 
 
 def the_part(service: Service, word: str) -> psutil.Process:
-    """The part whose command line holds the word, the one that supervisord started itself."""
-    parts = living(psutil.Process(service.process.pid).children())
-    (found,) = (part for part in parts if any(word in other for other in part.cmdline()))
-    return found
+    """The part whose command line holds the word, the one that supervisord started itself.
+
+    One that was just forked has its parent's command line still.
+    """
+    found: list[psutil.Process] = []
+
+    def is_there() -> bool:
+        parts = living(psutil.Process(service.process.pid).children())
+        found[:] = [part for part in parts if any(word in other for other in part.cmdline())]
+        return len(found) == 1
+
+    assert eventually(is_there), (word, found, service.output.read_text())
+    return found[0]
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
