@@ -47,8 +47,8 @@ def test_windows_targets_and_baselines_are_those_worked_by_hand(take: Ingest, tm
     ]
     assert y.tolist() == [[12, 16], [16, 15]]
     assert manifest.series.model_dump() == {
-        "window": 3, "horizon": 2, "time": "day", "group": None, "num_series": 1,
-        "predict": "value", "baselines": ["last_value", "mean", "drift"],
+        "window": 3, "horizon": 2, "time": "day", "time_format": "ISO 8601", "group": None,
+        "num_series": 1, "predict": "value", "baselines": ["last_value", "mean", "drift"],
     }  # fmt: skip
     expected = [
         [[13, 13], [34 / 3, 34 / 3], [13 + 1.5, 13 + 3]],
@@ -235,21 +235,6 @@ def test_a_long_step_of_a_lone_series_is_a_gap(take: Ingest):
 def test_mistakes_in_the_options_of_series_are_told(refuse, options, message):
     data = csv_of(PANEL_HEADER, panel("ABC", 40))
     assert message in refuse(data, DatasetOptions.model_validate(options))
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
-)
-def test_moments_are_read_as_people_write_them(take: Ingest, tmp_path: Path, written):
-    when = [np.datetime64(day).astype(object).strftime(written) for day in days(60)]
-    rows = [[day, n] for n, day in enumerate(when)]
-    order = np.random.default_rng(1).permutation(60)
-    options = DatasetOptions(target="y", time="when", window=4, split=ALL)
-    manifest = take(csv_of(("when", "y"), [rows[n] for n in order]), options)
-    x, _ = opened(tmp_path).splits["train"]
-    assert x[:, 0, 0].tolist() == list(range(56))
-    assert "gap" not in messages(manifest)
 
 
 Sample = dict[tuple[bytes, ...], tuple[bytes, ...]]

@@ -38,6 +38,14 @@ KNOWN: dict[str, Known] = {
         "kind yourself, or choose picture_size in the options."
     ),
     "read-as": Known("Nothing, if this is what the array means.", is_note=True),
+    "doubtful-dates": Known(
+        "Look at some moments in the report; if they are wrong, say how they are written, in the "
+        "option `time_format`."
+    ),
+    "doubtful-numbers": Known(
+        "Look at the range of the column in the report; if it is wrong, write the numbers without "
+        "signs between thousands."
+    ),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),
     "few-samples": Known(

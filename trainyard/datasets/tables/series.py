@@ -12,6 +12,7 @@ import numpy as np
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.manifest import SeriesInfo
 from trainyard.datasets.tables import series_checks as checks
+from trainyard.datasets.tables.cells import PER_ONE
 from trainyard.datasets.tables.channels import (
     Channel,
     Ints,
@@ -25,6 +26,7 @@ from trainyard.datasets.tables.roles import FILE_GROUP, Roles
 from trainyard.datasets.tables.source import Source
 from trainyard.datasets.tables.stored import Stored, Wanted, is_missing
 from trainyard.datasets.tables.survey import Column
+from trainyard.datasets.tables.time_column import settle_time
 from trainyard.datasets.tables.windows import Cut, cut_windows
 
 DEFAULT_WINDOW = 32
@@ -89,6 +91,7 @@ def series_contents(
             window=window,
             horizon=options.horizon,
             time=time,
+            time_format=columns[time].time_format if time else None,
             group=group,
             num_series=len(series.names),
             predict=options.predict,
@@ -135,14 +138,8 @@ def _check_options(
         error(f"options.task: a direction is a classification, not {options.task}")
     if len(roles.targets) * options.horizon > MAX_OUTPUTS:
         error(f"options.horizon: more than {MAX_OUTPUTS} outputs")
-    if time and columns[time].kind in ("text", "empty", "other"):
-        what = ", ".join(columns[time].examples) or "nothing"
-        error(
-            f'options.time: "{time}" must hold dates, such as 2018-02-07 or 2018-02-07 16:00, or '
-            f"numbers; received {what}"
-        )
-    if time and (columns[time].time_format or "").startswith("%m/%d"):
-        upload.report.warning(f'"{time}" is read as month/day/year')
+    if time:
+        settle_time(columns[time], upload)
     upload.report.raise_if_rejected()
 
 
@@ -179,7 +176,7 @@ def ordered_series(
     series = series[rows]
     begins = np.ones(len(rows), np.bool_)
     begins[1:] = (np.diff(series) != 0) | (np.diff(own_file) != 0)
-    how = Moments(np.array(moments), is_date=bool(time and _is_date(columns[time])))
+    how = Moments(np.array(moments), *_unit(columns.get(time or "")))
     found = Series(rows, series, names, how, split[rows], begins)
     return checks.without_doubled(found, time, columns, stored, upload)
 
@@ -193,5 +190,7 @@ def _series_of(group: str | None, stored: Stored) -> tuple[Ints, list[str]]:
     return stored.file_of(np.arange(stored.num_rows)), stored.file_names
 
 
-def _is_date(column: Column) -> bool:
-    return column.has_moments or column.time_format is not None
+def _unit(column: Column | None) -> tuple[bool, int]:
+    """Whether moments are dates, and what part of one they count otherwise."""
+    is_date = column is not None and column.is_date
+    return is_date, 1 if column is None or is_date or column.is_whole else PER_ONE

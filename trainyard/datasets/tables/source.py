@@ -20,7 +20,7 @@ class Source:
     """A file with named columns.
 
     ``read`` streams the columns asked for as record batches, from the file's start each time it is
-    called. ``decimal_comma`` tells how its text writes numbers.
+    called. With ``decimal_comma`` text seems to write numbers so; ``survey`` decides by column.
     """
 
     name: str

@@ -21,6 +21,7 @@ from trainyard.datasets.tables.source import Source
 from trainyard.datasets.tables.stored import Stored, Wanted, is_missing
 from trainyard.datasets.tables.survey import Column
 from trainyard.datasets.tables.targets import targets_of, task_of
+from trainyard.datasets.tables.time_column import settle_time
 
 
 def tabular_contents(
@@ -33,6 +34,8 @@ def tabular_contents(
     """
     for name in sorted({*roles.targets} & {*roles.features} if roles.asked_features else ()):
         upload.report.error(f'the target "{name}" is among options.features: it gives itself away')
+    if roles.time:
+        settle_time(columns[roles.time], upload)
     task = task_of(roles.targets, columns, upload)
     names = [name for name in roles.features if name not in roles.targets]
     channels = channels_of(names, columns, True, roles.asked_features, upload)
