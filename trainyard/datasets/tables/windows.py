@@ -19,6 +19,7 @@ from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.splits import SPLITS
 from trainyard.datasets.tables import series_checks as checks
 from trainyard.datasets.tables.channels import Channel, Ints
+from trainyard.datasets.tables.future_checks import tell_future
 from trainyard.datasets.tables.stored import Stored
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def cut_windows(
     values = [np.array(stored.numbers[name][series.rows]) for name in cut.targets]
     starts = _starts(cut, series, upload)
     starts, by_ratio = _usable(cut, values, starts, upload)
+    targets = dict(zip(cut.targets, values, strict=True))
+    tell_future(channels, targets, (cut.window, cut.horizon), starts, series.rows, stored, upload)
     windowed = Windowed(cut, series, channels, stored, starts)
     has_baselines = cut.predict != "direction"
     parts = []
