@@ -191,33 +191,6 @@ def test_a_history_too_short_for_its_windows_is_refused(refuse):
     )
 
 
-def test_dirt_is_told_with_counts_and_examples(take: Ingest):
-    rows = panel("ABC", 60)
-    rows = [row for row in rows if not (row[1] == "A" and row[0] in ("2020-01-10", "2020-01-11"))]
-    rows = [row for row in rows if row[1] != "C" or row[0] < "2020-01-06"]
-    rows.append([*rows[0][:2], 5.0, 7])
-    rows[40][2] = ""
-    rows[50][0] = "someday"
-    options = DatasetOptions(**CLOSE, window=8, split=ALL)
-    said = messages(take(csv_of(PANEL_HEADER, rows), options))
-    assert 'left out: 1 row(s) without "close": mine.zip row 41' in said
-    assert 'left out: 1 row(s) without "day": mine.zip row 51' in said
-    assert (
-        "left out: 1 row(s) of a moment that stands in their series already: mine.zip row" in said
-    )
-    assert "left out: 1 of 3 series with fewer than the 9 rows of window and horizon: C (5)" in said
-    assert "gap(s) in 2 series" in said
-    assert "A: 2020-01-09 to 2020-01-12" in said
-
-
-def test_a_long_step_of_a_lone_series_is_a_gap(take: Ingest):
-    rows = [[day, n] for n, day in enumerate([*days(30), *days(30, "2020-06-01")])]
-    options = DatasetOptions(target="y", time="day", window=4, split=ALL)
-    said = messages(take(csv_of(("day", "y"), rows), options))
-    assert "1 gap(s) in 1 series, of steps longer than 5 times the usual" in said
-    assert "the series: 2020-01-30 to 2020-06-01" in said
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -20,6 +20,7 @@ from trainyard.datasets.tables.channels import (
     complete_rows,
     tell_missing,
 )
+from trainyard.datasets.tables.gaps import tell_gaps
 from trainyard.datasets.tables.given_splits import split_of_rows, splits_of_files
 from trainyard.datasets.tables.moments import Moments
 from trainyard.datasets.tables.roles import FILE_GROUP, Roles
@@ -39,7 +40,8 @@ class Series:
 
     ``rows`` (M,) are rows of the table; ``series`` (M,) numbers the series, whose names are
     ``names``; ``moments`` (M,); ``split`` (M,) as ``split_of_rows``. A new series begins wherever
-    ``begins`` (M,) is true.
+    ``begins`` (M,) is true. ``num_skipped`` (M,) counts the moments before each whose rows
+    were left out, since the one before it.
     """
 
     rows: Ints
@@ -48,6 +50,7 @@ class Series:
     moments: Moments
     split: Array
     begins: Array
+    num_skipped: Ints
 
 
 def series_contents(
@@ -76,7 +79,7 @@ def series_contents(
     cut = Cut(window, options.horizon, options.predict, roles.targets)
     for name in numbers:
         checks.tell_not_positive(name, stored, upload)
-    checks.tell_gaps(series, upload)
+    tell_gaps(series, upload)
     parts, baselines = cut_windows(cut, series, channels, stored, upload)
     is_direction = options.predict == "direction"
     return Contents(
@@ -159,26 +162,43 @@ def ordered_series(
         tell_missing(columns[name], missing, stored, upload)
         complete &= ~missing
     split = split_of_rows(roles.split, stored, upload)
-    complete &= split >= 0
+    placed = split >= 0  # rows whose place is known
     series, names = _series_of(group, stored)
     if group in stored.texts:
         tell_missing(columns[group], series < 0, stored, upload)
-        complete &= series >= 0
+        placed &= series >= 0
     if time is not None:
         missing = is_missing(stored.moments[time])
         tell_missing(columns[time], missing, stored, upload)
-        complete &= ~missing
-    rows = np.flatnonzero(complete)
+        placed &= ~missing
+    rows = np.flatnonzero(placed)
     moments = stored.moments[time][rows] if time is not None else rows
     own_file = stored.file_of(rows) if splits_of_files(stored.file_names) else np.zeros_like(rows)
     order = np.lexsort((rows, moments, own_file, series[rows]))
     rows, moments, own_file = rows[order], moments[order], own_file[order]
+    kept = np.flatnonzero(complete[rows])
+    num_skipped = _num_skipped(complete[rows], np.stack([series[rows], own_file, moments]))
+    rows, moments, own_file = rows[kept], moments[kept], own_file[kept]
     series = series[rows]
     begins = np.ones(len(rows), np.bool_)
     begins[1:] = (np.diff(series) != 0) | (np.diff(own_file) != 0)
     how = Moments(np.array(moments), *_unit(columns.get(time or "")))
-    found = Series(rows, series, names, how, split[rows], begins)
+    found = Series(rows, series, names, how, split[rows], begins, num_skipped)
     return checks.without_doubled(found, time, columns, stored, upload)
+
+
+def _num_skipped(complete: Array, places: Ints) -> Ints:
+    """Of each complete row (M,) the moments before it without one, since the one before it.
+
+    complete: (N,) of rows in order. places: (3, N) series, file and moment of each.
+    """
+    begins = np.ones(len(complete), np.bool_)
+    begins[1:] = (places[:, 1:] != places[:, :-1]).any(axis=0)
+    moment = np.cumsum(begins) - 1
+    is_known = np.bincount(moment, complete) > 0
+    skipped = np.cumsum(begins & ~is_known[moment])
+    found: Ints = np.diff(skipped[np.flatnonzero(complete)], prepend=0)
+    return found
 
 
 def _series_of(group: str | None, stored: Stored) -> tuple[Ints, list[str]]:

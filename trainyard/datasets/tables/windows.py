@@ -142,7 +142,10 @@ def _starts(cut: Cut, series: Series, upload: Upload) -> Ints:
     changes = np.concatenate([[0], np.cumsum(np.diff(series.split) != 0)])
     within = changes[starts] == changes[starts + cut.length - 1]
     if left_out := int(np.sum(~within)):
-        upload.report.warning(f"left out: {left_out:,} windows that reach over two splits")
+        upload.report.warning(
+            f"left out: {left_out:,} windows that reach over two splits",
+            code="left-out-between-splits",
+        )
     found: Ints = starts[within]
     return found
 
@@ -163,7 +166,8 @@ def _usable(cut: Cut, values: list[Array], starts: Ints, upload: Upload) -> tupl
             near = np.concatenate([[0], np.cumsum(of_target <= 0)])
             good &= near[starts + cut.length] == near[starts]
     if left_out := int(np.sum(~good)):
-        upload.report.warning(f"left out: {left_out:,} windows over values that are not positive")
+        message = f"left out: {left_out:,} windows over values that are not positive"
+        upload.report.finding("not-positive", "warning", message, left_out)
     return starts[good], by_ratio
 
 
