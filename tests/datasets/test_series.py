@@ -105,8 +105,33 @@ def test_directions_are_two_classes_at_the_horizon(take: Ingest, tmp_path: Path)
     )
     manifest = take(one_series(close), options)
     assert (manifest.task, manifest.class_names) == ("classification", ["down", "up"])
-    assert (manifest.outputs, manifest.series.baselines) == ([], [])
-    assert opened(tmp_path).splits["train"][1].tolist() == [1, 1, 0]
+    assert manifest.outputs == []
+    data = opened(tmp_path)
+    assert data.splits["train"][1].tolist() == [1, 1, 0]
+    assert data.baselines["train"].shape == (3, 3, 2)
+
+
+def test_naive_directions_are_those_worked_by_hand(take: Ingest, tmp_path: Path):
+    """The last step's, the mean's seen from the last value, and the whole window's."""
+    close = [10.0, 14.0, 13.0, 16.0, 16.0, 20.0]
+    options = DatasetOptions(
+        target="close", time="day", window=3, horizon=1, predict="direction", split=ALL
+    )
+    manifest = take(one_series(close), options)
+    assert manifest.series.baselines == ["last_value", "mean", "drift"]
+    data = opened(tmp_path)
+    assert data.splits["train"][1].tolist() == [1, 0, 1]
+    # 10 14 13, mean 12 1/3; 14 13 16, mean 14 1/3; 13 16 16, mean 15
+    assert data.baselines["train"].argmax(axis=2).tolist() == [[0, 0, 1], [1, 0, 1], [0, 0, 1]]
+    assert (data.baselines["train"].sum(axis=2) == 1).all()
+
+
+def test_unchanged_values_count_as_down(take: Ingest):
+    close = [10.0, 11.0, 13.0, 12.0, 16.0, 12.0]
+    options = DatasetOptions(
+        target="close", time="day", window=2, horizon=2, predict="direction", split=ALL
+    )
+    manifest = take(one_series(close), options)
     assert '1 unchanged value(s) of train count as "down"' in messages(manifest)
 
 

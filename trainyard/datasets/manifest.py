@@ -2,8 +2,9 @@
 
 Canonical form, one folder: ``manifest.json`` and for each split ``<split>_x.npy``
 (N, *input_shape), uint8 or float32, and ``<split>_y.npy``, whose rows ``target_form`` tells.
-C-contiguous, so that they can be memory-mapped. A forecasting dataset has beside them
-``<split>_baselines.npy``: what the naive forecasts say of each sample.
+C-contiguous, so that they can be memory-mapped. A dataset of windows of series has beside them
+``<split>_baselines.npy``: what the naive forecasts say of each sample, of a direction 1 at the
+class and 0 at the others.
 """
 
 from __future__ import annotations
