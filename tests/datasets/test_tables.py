@@ -253,3 +253,16 @@ def test_a_parquet_file_of_millions_of_equal_cells_is_refused(refuse, tmp_path: 
         for _ in range(3):
             writer.write_table(table)
     assert "a bomb?" in refuse(tmp_path / "bomb", DatasetOptions(target="y"))
+
+
+def test_the_row_index_of_pandas_is_no_feature(take: Ingest):
+    columns = {"size": [row[0] for row in ROWS], "kind": [row[3] for row in ROWS]}
+    manifest = take(parquet_of({**columns, "__index_level_0__": list(range(60))}), KIND)
+    assert manifest.features == ["size"]
+    assert 'left out: column "__index_level_0__": the row index that pandas wrote' in messages(
+        manifest
+    )
+    asked = DatasetOptions(target="kind", features=["size", "Unnamed: 0"])
+    rows = [[n, row[0], row[3]] for n, row in enumerate(ROWS)]
+    manifest = take(csv_of(("Unnamed: 0", "size", "kind"), rows), asked, name="asked")
+    assert manifest.features == ["size", "Unnamed: 0"]
