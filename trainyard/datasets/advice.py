@@ -105,6 +105,10 @@ KNOWN: dict[str, Known] = {
         "Split by group: what a model remembers of a patient or source it is tested on, it has "
         "not learned."
     ),
+    "possible-group": Known(
+        "If rows of one value belong together, as those of a patient do, name the column in the "
+        "option `group`: splits then keep them together, and the model does not see it."
+    ),
     "time-overlap": Known(
         'Split by time ({"split": {"by": "time"}}), which leaves out what overlaps.'
     ),
