@@ -115,6 +115,20 @@ def test_sheets_in_folders_of_splits_count_together(take: Ingest):
     assert {n: s.num_samples for n, s in manifest.splits.items()} == {"train": 8, "test": 4}
 
 
+def test_folders_of_pictures_give_the_splits_where_the_sheet_does_not(take: Ingest, tmp_path):
+    """As many other pictures in test_images/ as in train_images/, brighter than those."""
+    files, lines = {}, ["file,label"]
+    for i, pixels in enumerate(PICTURES):
+        for split, shade in (("train", 0), ("test", 128)):
+            name = f"{split}_images/{i:02}.png"
+            files[name] = picture(pixels // 2 + shade)
+            lines.append(f"{name},{i % 2}")
+    manifest = take(zip_of(files | {"labels.csv": "\n".join(lines).encode()}), options())
+    assert {n: s.num_samples for n, s in manifest.splits.items()} == {"train": 12, "test": 12}
+    assert stored(tmp_path, "train")[0].max() < 128 <= stored(tmp_path, "test")[0].min()
+    assert "the splits are those of the pictures' folders" in messages(manifest)
+
+
 def test_a_group_keeps_its_number_for_the_split(take: Ingest, refuse):
     rows = [(i % 2, f"patient {i // 4}") for i in range(NUM)]
     data = zip_of(FILES | {"labels.csv": sheet("label", "who", rows=rows)})

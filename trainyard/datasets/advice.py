@@ -40,6 +40,10 @@ KNOWN: dict[str, Known] = {
     "read-as": Known("Nothing, if this is what the array means.", is_note=True),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),
+    "odd-class-names": Known(
+        "Nothing, if these are classes. Else call the folders train, val and test, with one folder "
+        "a class in each; or for masks images and masks, or say the task in the options."
+    ),
     "few-samples": Known(
         "Add samples of these classes, or merge them with others; the figures of so small classes "
         "say little."

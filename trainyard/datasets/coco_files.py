@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.coco_masks import Region
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import is_rubbish
+from trainyard.datasets.split_words import split_of_folders
 
 SNIFFED_BYTES = 64 * 1024
 MAX_SNIFFED = 64
@@ -53,11 +53,7 @@ def split_of(path: PurePosixPath) -> SplitName:
     >>> split_of(PurePosixPath("annotations/instances_val2017.json"))
     'val'
     """
-    for part in (path.stem, *reversed(path.parent.parts)):
-        for word in re.split(r"[^a-z]+", part.lower()):
-            if word in SPLIT_FOLDERS:
-                return SPLIT_FOLDERS[word]
-    return "train"
+    return split_of_folders((*path.parent.parts, path.stem)) or "train"
 
 
 def read_annotations(upload: Upload, member: Member) -> dict[str, list[dict[str, Any]]] | None:

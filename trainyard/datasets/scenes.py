@@ -11,12 +11,11 @@ import numpy.typing as npt
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.format import Block, Upload
+from trainyard.datasets.gathered import a_few
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.mask_classes import MaskClasses
 from trainyard.datasets.picture_files import CommonForm, blocks
 from trainyard.datasets.resize import resized_mask
-
-NUM_NAMED = 5
 
 
 @dataclass
@@ -48,13 +47,13 @@ def read_scenes(
     yield from blocks(upload, [s.picture for s in scenes], form, mask)
     if findings.overlapping:
         pixels = sum(number for _, number in findings.overlapping)
-        few = _a_few([name for name, _ in findings.overlapping])
+        few = a_few([name for name, _ in findings.overlapping])
         upload.report.warning(
             f"{len(findings.overlapping):,} pictures have masks that overlap, in {pixels:,} "
             f"pixels: {few}"
         )
     if findings.empty:
-        few = _a_few(findings.empty)
+        few = a_few(findings.empty)
         upload.report.warning(f"{len(findings.empty):,} masks are empty (all class 0): {few}")
 
 
@@ -85,7 +84,3 @@ def mask_values(upload: Upload, mask: Member) -> npt.NDArray[np.uint16]:
     """The values of a mask (H, W), in the size of the file."""
     data = upload.archive.read(mask, upload.limits.max_picture_bytes)
     return upload.decoder.read_mask(data)
-
-
-def _a_few(names: list[str]) -> str:
-    return ", ".join(names[:NUM_NAMED]) + (", …" if len(names) > NUM_NAMED else "")

@@ -1,7 +1,8 @@
 """Pictures with a sheet: ``labels.csv``, ``metadata.jsonl`` or the like beside pictures.
 
 One column names the files; others hold a class, labels or numbers, the split and the group. A
-sheet's own name may say the split (``train.csv``), and so may its folder (``train/metadata.csv``).
+sheet's own name may say the split (``train.csv``), and so may its folder (``train/metadata.csv``),
+or else the folders of the pictures (``train/1.png``).
 Columns are found by what is in them; ``options.target`` and ``group`` say what that leaves open.
 """
 
@@ -16,7 +17,6 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Contents, Part, Upload
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.picture_files import (
@@ -30,6 +30,7 @@ from trainyard.datasets.picture_files import (
 from trainyard.datasets.rubbish import data_members, without_ignored
 from trainyard.datasets.sheet_targets import targets_of
 from trainyard.datasets.sheets import Cell, Sheet, is_sheet, read_sheet, text_of
+from trainyard.datasets.split_words import SPLIT_FOLDERS, split_of_folders
 
 name = "labelled"
 expects = (
@@ -101,6 +102,8 @@ def inspect(upload: Upload) -> Contents:
     if split_column is not None:
         column = sheet.column(split_column)
         splits = [SPLIT_FOLDERS[c.lower()] if isinstance(c, str) else "train" for c in column]
+    elif set(splits) == {"train"}:
+        splits = _splits_by_folder(found, upload)
     groups = None if group is None else _numbered(sheet.column(group))
     parts = []
     for split in ("train", "val", "test"):
@@ -179,6 +182,15 @@ def _matched(
         if member not in seen:
             report.warning(f"left out: has no row in {sheet.member.name}", member.name)
     return pictures
+
+
+def _splits_by_folder(found: list[Member | None], upload: Upload) -> list[SplitName]:
+    """The split that the folders of each row's picture say; all of training where none does."""
+    said = [split_of_folders(m.path.parent.parts) if m else None for m in found]
+    if "train" not in said or set(said) <= {None, "train"}:
+        return ["train"] * len(found)
+    upload.report.warning("the splits are those of the pictures' folders", code="read-as")
+    return [split or "train" for split in said]
 
 
 def _holds_splits(sheet: Sheet, column: str) -> bool:

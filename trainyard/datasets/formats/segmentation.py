@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Contents, Part, Upload
 from trainyard.datasets.mask_classes import FOREGROUND, MaskClasses, classes_of
 from trainyard.datasets.picture_files import (
@@ -28,6 +27,7 @@ from trainyard.datasets.picture_files import (
 from trainyard.datasets.pictures import PictureFacts, UnreadablePicture
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.scenes import Scene, mask_values, read_scenes
+from trainyard.datasets.split_words import SPLIT_FOLDERS
 
 name = "segmentation"
 expects = (
