@@ -158,6 +158,22 @@ def test_missing_splits_are_made_by_patient(take: Ingest):
     assert take(zip_of(scans()), stratified, name="asked").split_options.by == "stratified"
 
 
+def test_a_sheet_says_what_the_files_are(take: Ingest, tmp_path):
+    """As RSNA's: names without suffix; patients are told by the files."""
+    files = {f"images/{i}.dcm": scan(i, PatientID=f"p{i // 2}") for i in range(8)}
+    rows = [f"{i},{'ill' if i % 3 else 'well'},{i / 4}" for i in range(8)]
+    text = "\n".join(["patientId,Target,size", *rows]).encode()
+    manifest = take(zip_of(files | {"labels.csv": text}), AS_GIVEN)
+    assert (manifest.format, manifest.class_names) == ("dicom", ["ill", "well"])
+    x, y = open_dataset(tmp_path / "store" / "out").splits["train"]
+    np.testing.assert_array_equal(x[5, 0], opened(files["images/5.dcm"]).pixel_array)
+    assert y.tolist() == [int(i % 3 == 0) for i in range(8)]
+    size = DatasetOptions(target="size", task="regression")
+    manifest = take(zip_of(files | {"labels.csv": text}), size, name="b")
+    assert (manifest.task, manifest.outputs) == ("regression", ["size"])
+    assert "(group, seed 0)" in messages(manifest)
+
+
 def test_several_frames_and_sizes_are_said(take: Ingest, tmp_path):
     frames = np.arange(60, dtype=np.uint16).reshape(2, 6, 5)
     large = np.full((12, 10), 9, np.uint16)

@@ -40,6 +40,15 @@ KNOWN: dict[str, Known] = {
     "read-as": Known("Nothing, if this is what the array means.", is_note=True),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),
+    "sheet-not-used": Known(
+        "If the sheet says what the files are, let one of its columns name them, by path or by "
+        "name; else name it in the option `ignore`.",
+        "sheet(s) were not used",
+    ),
+    "possible-group": Known(
+        "Name the column in the option `group`, so that no patient, subject or source stands in "
+        "two splits."
+    ),
     "odd-class-names": Known(
         "Nothing, if these are classes. Else call the folders train, val and test, with one folder "
         "a class in each; or for masks images and masks, or say the task in the options."

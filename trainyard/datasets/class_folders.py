@@ -13,11 +13,13 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.format import Block, Labels, Part, Upload
+from trainyard.datasets.format import Block, Contents, Labels, Part, Upload
 from trainyard.datasets.gathered import a_few
+from trainyard.datasets.kinds import Kind
 from trainyard.datasets.labels import check_class_names, natural_key
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.sheet_files import sheet_members
 from trainyard.datasets.split_words import SPLIT_FOLDERS, split_of_name, words_of
 
 ROLE_WORDS = {
@@ -39,12 +41,26 @@ class Placed:
     class_name: str
 
 
+def by_folder(kind: Kind, expects: str, upload: Upload) -> Contents:
+    """Files of one kind in class folders."""
+    placed = placed_by_folder(upload, kind.many, expects)
+    names = named_classes(placed, upload)
+    headers = kind.headers(upload, [p.member for p in placed])
+    readable_only(placed, set(headers), names, kind.one, upload)
+    settled = kind.settle(headers, upload)
+    kept = readable_only(placed, settled.members, names, kind.one, upload)
+    return settled.contents(parts_by_class(kept, names, settled.read, settled.groups), names)
+
+
 def placed_by_folder(upload: Upload, what: str, expects: str) -> list[Placed]:
     """The files with split and class, read off their folders; the rest goes to the report.
 
     ``what`` names the files for the report, such as "pictures".
     """
     kept = data_members(upload, tell=True)
+    for sheet in sheet_members(upload):
+        text = "not used, as it names no files of the archive: the classes are those of the folders"
+        upload.report.warning(text, sheet.name, code="sheet-not-used")
     depth = depth_of_root([m.path for m in kept])
     below = [m.path.parts[depth:] for m in kept]
     place_of = _by_class

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -41,10 +42,16 @@ def without_rubbish(members: list[Member], report: Report | None = None) -> list
     return kept
 
 
-def data_members(upload: Upload, *, tell: bool = False) -> list[Member]:
-    """The archive's members without rubbish and without what ``options.ignore`` names."""
+def data_members(
+    upload: Upload, *, tell: bool = False, used: Collection[Member] = ()
+) -> list[Member]:
+    """The archive's members without rubbish and without what ``options.ignore`` names.
+
+    ``used`` are members that are read though they are no data, so that nobody calls them ignored.
+    """
     report = upload.report if tell else None
-    return without_ignored(without_rubbish(upload.archive.members, report), upload, tell=tell)
+    members = [m for m in upload.archive.members if m not in used]
+    return without_ignored(without_rubbish(members, report), upload, tell=tell)
 
 
 def without_ignored(members: list[Member], upload: Upload, *, tell: bool = False) -> list[Member]:
