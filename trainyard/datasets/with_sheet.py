@@ -1,9 +1,6 @@
 """Files of one kind and a sheet that says what each of them is.
 
-One column names the files; others hold a class, labels or numbers, the split and the group. A
-sheet's own name may say the split (``train.csv``), and so may its folder (``train/metadata.csv``),
-or else the folders of the files (``train/1.png``). Columns are found by what is in them;
-``options.target`` and ``group`` say what that leaves open.
+``formats.labelled`` says what is found in a sheet; DICOM files, sounds and volumes take one too.
 """
 
 from __future__ import annotations

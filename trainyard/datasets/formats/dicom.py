@@ -4,7 +4,8 @@ Values are those of the modality LUT, such as Hounsfield units, as float32; the 
 ``grey_window``, ``{"center": 40, "width": 400}``, makes them 0 to 255 by window and level. Pictures
 of small bright values (MONOCHROME1) are turned, of several frames the first is taken, and other
 sizes become the commonest, or ``picture_size``. Uncompressed files are read, and RLE, JPEG of 8
-bits, JPEG-LS and JPEG 2000; others, such as JPEG Lossless, are left out by name. Patients are told
+bits, JPEG Lossless, JPEG-LS and JPEG 2000; others, such as MPEG, are left out by name. Slices of a
+series are samples by themselves, which is said. Patients are told
 apart by PatientID, so that splits by group keep each in one of them.
 """
 
@@ -60,6 +61,7 @@ def _settled(facts: dict[Member, DicomFacts], upload: Upload) -> Settled:
     size = common_size([f.size for f in facts.values()], upload)
     frames = sum(f.num_frames > 1 for f in facts.values())
     tell({"files have several frames, of which the first was taken": frames}, len(facts), upload)
+    _tell_series(facts, upload)
     load = partial(_load, upload, channels, size)
     read = partial(load_members, upload, load=load, name=attrgetter("name"))
     groups = _patients(facts, upload)
@@ -86,6 +88,17 @@ def _patients(facts: dict[Member, DicomFacts], upload: Upload) -> dict[Member, i
     tell({"files have no PatientID and count as patients of their own": nameless}, len(facts),
          upload)  # fmt: skip
     return groups
+
+
+def _tell_series(facts: dict[Member, DicomFacts], upload: Upload) -> None:
+    """Slices of a series are samples by themselves here, which is not what every task means."""
+    counts = Counter(f.series for f in facts.values() if f.series)
+    series = [count for count in counts.values() if count > 1]
+    note = (
+        f"files are of {len(series):,} series of several files each: every slice became a sample "
+        "of its own. For whole series as volumes convert them to NIfTI"
+    )
+    tell({note: sum(series)}, len(facts), upload)
 
 
 def _load(upload: Upload, channels: int, size: tuple[int, int], member: Member) -> Loaded:

@@ -1,4 +1,10 @@
-"""Pictures with a sheet: ``labels.csv``, ``metadata.jsonl`` or the like beside pictures."""
+"""Pictures with a sheet: ``labels.csv``, ``metadata.jsonl`` or the like beside pictures.
+
+One column names the files; others hold a class, labels or numbers, the split and the group. A
+sheet's own name may say the split (``train.csv``), and so may its folder (``train/metadata.csv``),
+or else the folders of the files (``train/1.png``). Columns are found by what is in them;
+``options.target`` and ``group`` say what that leaves open.
+"""
 
 from __future__ import annotations
 
