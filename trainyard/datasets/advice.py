@@ -71,6 +71,19 @@ KNOWN: dict[str, Known] = {
     ),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),
+    "sheet-not-used": Known(
+        "If the sheet says what the files are, let one of its columns name them, by path or by "
+        "name; else name it in the option `ignore`.",
+        "sheet(s) were not used",
+    ),
+    "possible-group": Known(
+        "Name the column in the option `group`, so that no patient, subject or source stands in "
+        "two splits."
+    ),
+    "odd-class-names": Known(
+        "Nothing, if these are classes. Else call the folders train, val and test, with one folder "
+        "a class in each; or for masks images and masks, or say the task in the options."
+    ),
     "few-samples": Known(
         "Add samples of these classes, or merge them with others; the figures of so small classes "
         "say little."
