@@ -19,6 +19,7 @@ from trainyard.datasets.archive import Archive
 from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import (
+    ArrayForm,
     AudioInfo,
     DatasetOptions,
     GreyWindow,
@@ -108,6 +109,7 @@ class Contents:
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None
     pictures: PictureForm | None = None
+    arrays: ArrayForm | None = None
     is_split: bool = False
 
     @property

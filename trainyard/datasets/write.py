@@ -17,6 +17,7 @@ from trainyard.datasets.format import Block, Contents, Upload
 from trainyard.datasets.giveaways import Giveaways
 from trainyard.datasets.leaks import check_groups, check_times
 from trainyard.datasets.manifest import (
+    ArrayForm,
     ChannelStatistics,
     Manifest,
     SplitInfo,
@@ -79,6 +80,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         audio=contents.audio,
         grey_window=contents.grey_window,
         pictures=contents.pictures,
+        arrays=_with_range(contents.arrays, values),
         splits={
             s.name: SplitInfo(num_samples=s.num_rows, class_counts=s.class_counts()) for s in splits
         },
@@ -173,6 +175,13 @@ def _where(block: Block, mask: npt.NDArray[np.bool_]) -> Block:
         return block
     masks = None if block.masks is None else block.masks[mask]
     return Block(block.indices[mask], block.samples[mask], masks)
+
+
+def _with_range(form: ArrayForm | None, values: ChannelValues) -> ArrayForm | None:
+    if form is None:
+        return None
+    low, high = values.range()
+    return form.model_copy(update={"minimum": low, "maximum": high})
 
 
 def _target_statistics(splits: list[SplitWriter]) -> TargetStatistics:
