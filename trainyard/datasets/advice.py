@@ -37,6 +37,7 @@ KNOWN: dict[str, Known] = {
         "Nothing, if no detail that matters was lost. Else bring the pictures to one size and "
         "kind yourself, or choose picture_size in the options."
     ),
+    "option-not-followed": Known("Leave the option out."),
     "read-as": Known("Nothing, if this is what the array means.", is_note=True),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),

@@ -121,7 +121,9 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    archive too. Where it has ``complete(upload, manifest) -> Manifest``, that has the last word.
+    archive too. ``follows`` names the options that it heeds beside ``split`` and ``ignore``; others
+    are refused or told, see ``trainyard.datasets.followed``. Where it has
+    ``complete(upload, manifest) -> Manifest``, that has the last word.
     """
 
     name: str

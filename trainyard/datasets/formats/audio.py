@@ -37,6 +37,7 @@ from trainyard.datasets.sounds import (
 
 name = "audio"
 expects = f"a zip of sounds ({FORMAT_NAMES}) in one folder a class"
+follows = frozenset({"audio"})
 
 MAX_SNIFFED = 64
 

@@ -30,6 +30,7 @@ from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
 
 name = "dicom"
 expects = "a zip of DICOM files in one folder a class"
+follows = frozenset({"picture_size", "grey_window"})
 
 MAX_SNIFFED = 64
 HEADER_BYTES = 132

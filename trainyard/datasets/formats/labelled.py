@@ -36,6 +36,7 @@ expects = (
     f"an archive of {PICTURES} with a sheet (labels.csv, metadata.jsonl, …) of which one column "
     "names the files"
 )
+follows = frozenset({"task", "target", "group", "picture_size", "resize", "grey_window"})
 
 SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
 MAX_SHEETS = 16

@@ -44,6 +44,7 @@ expects = (
     "a zip of NIfTI volumes (.nii, .nii.gz) in one folder a class, or in images/ and labels/ "
     "(imagesTr/, labelsTr/)"
 )
+follows = frozenset({"volume_size"})
 
 MAX_SNIFFED = 64
 SPACING_RATIO = 1.05  # beyond which volumes of different spacing are worth a word

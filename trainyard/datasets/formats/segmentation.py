@@ -34,6 +34,7 @@ expects = (
     f"an archive of {PICTURES} in folders images/ and masks/, with or without train/, val/ and "
     "test/, or one such pair of folders a picture"
 )
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
 IMAGE_FOLDERS = {"images", "image", "imgs", "img", "jpegimages"}
 MASK_FOLDERS = {"masks", "mask", "annotations", "segmentationclass", "segmentations"}
