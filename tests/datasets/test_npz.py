@@ -177,9 +177,13 @@ def test_the_same_sample_in_two_splits_is_a_warning(take: Ingest):
 def test_few_and_absent_samples_of_a_class_are_warnings(take: Ingest):
     y = np.r_[np.zeros(30), np.ones(4)].astype(int)
     data = npz_of(x=random_pictures(34, 4, 4), y=y, x_test=random_pictures(2, 4, 4), y_test=[1, 2])
-    told = messages(take(data))
-    assert 'class "1" has only 3 training' in told
-    assert 'class "2" has no training samples' in told
+    manifest = take(data)
+    told = messages(manifest)
+    assert "1 only 3 training sample(s)" in told
+    assert "2 no training samples, but 1 others" in told
+    assert manifest.report is not None
+    counts = {f.code: f.count for f in manifest.report.findings}
+    assert (counts["few-samples"], counts["empty-class"]) == (1, 1)
 
 
 X = random_pictures(60, 4, 4)

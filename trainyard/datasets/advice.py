@@ -27,6 +27,12 @@ KNOWN: dict[str, Known] = {
         "of groups or of the time in the options.",
         is_note=True,
     ),
+    "missing-split": Known(
+        "Give the split yourself, or let it be made in another way: by the option "
+        '{"split": {"by": "random"}} where the samples are independent, or of groups that are '
+        "truly those of patients or sources. Without val no checkpoint is the best, and without "
+        "test nothing tells how good a model is."
+    ),
     "empty-split": Known("Remove the empty split, or fill it."),
     "left-out-between-splits": Known(
         "Nothing: this gap keeps the future out of training.", is_note=True

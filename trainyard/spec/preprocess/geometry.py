@@ -38,9 +38,9 @@ def _smoothed(x: Tensor, size: list[int]) -> Tensor:
         return interpolate(x, size, mode="bilinear", antialias=True)
     depth, height, width = size
     slices = interpolate(x.flatten(1, 2), [height, width], mode="bilinear", antialias=True)
-    columns = slices.unflatten(1, x.shape[1:3]).flatten(3)
+    columns = slices.reshape(-1, x.shape[1], x.shape[2], height * width)
     deep = interpolate(columns, [depth, height * width], mode="bilinear", antialias=True)
-    return deep.unflatten(3, (height, width))
+    return deep.reshape(-1, x.shape[1], depth, height, width)
 
 
 @PREPROCESS.register
