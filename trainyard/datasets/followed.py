@@ -13,9 +13,10 @@ from trainyard.datasets.format import Contents, Format
 from trainyard.datasets.manifest import DatasetOptions
 from trainyard.datasets.report import Report
 
-MEANING = (
+TABLES = (
     "task", "target", "features", "time", "group", "window", "horizon", "predict", "split.column",
 )  # fmt: skip
+MEANING = (*TABLES, "layout")
 HARMLESS = ("picture_size", "volume_size", "resize", "grey_window", "audio")
 
 

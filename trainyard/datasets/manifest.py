@@ -17,6 +17,9 @@ from trainyard.spec.tasks import Task as Task
 
 SplitName = Literal["train", "val", "test"]
 Resize = Literal["stretch", "fit", "crop", "pad"]
+ArrayLayout = Literal[
+    "series", "series_last", "pictures", "pictures_last", "volumes", "volumes_last"
+]
 MadeOf = Literal["pictures", "dicom", "volumes", "sounds", "tables", "arrays"]
 
 
@@ -96,6 +99,7 @@ class DatasetOptions(BaseModel):
     horizon: PositiveInt = 1  # rows ahead, each of which is an output
     predict: Literal["value", "change", "direction"] = "value"  # of the target, in a forecast
     split: SplitOptions = SplitOptions()
+    layout: ArrayLayout | None = None  # of arrays' axes, channels first or last; else by lengths
     picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
     volume_size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # (D, H, W); the same
     resize: Resize = "stretch"  # of pictures of other sizes: see trainyard.datasets.resize
