@@ -27,6 +27,12 @@ KNOWN: dict[str, Known] = {
         "of groups or of the time in the options.",
         is_note=True,
     ),
+    "missing-split": Known(
+        "Give the split yourself, or let it be made in another way: by the option "
+        '{"split": {"by": "random"}} where the samples are independent, or of groups that are '
+        "truly those of patients or sources. Without val no checkpoint is the best, and without "
+        "test nothing tells how good a model is."
+    ),
     "empty-split": Known("Remove the empty split, or fill it."),
     "left-out-between-splits": Known(
         "Nothing: this gap keeps the future out of training.", is_note=True
@@ -37,6 +43,7 @@ KNOWN: dict[str, Known] = {
         "Nothing, if no detail that matters was lost. Else bring the pictures to one size and "
         "kind yourself, or choose picture_size in the options."
     ),
+    "option-not-followed": Known("Leave the option out."),
     "read-as": Known("Nothing, if this is what the array means.", is_note=True),
     "doubtful-dates": Known(
         "Look at some moments in the report; if they are wrong, say how they are written, in the "
@@ -117,10 +124,6 @@ KNOWN: dict[str, Known] = {
     "group-leak": Known(
         "Split by group: what a model remembers of a patient or source it is tested on, it has "
         "not learned."
-    ),
-    "possible-group": Known(
-        "If rows of one value belong together, as those of a patient do, name the column in the "
-        "option `group`: splits then keep them together, and the model does not see it."
     ),
     "time-overlap": Known(
         'Split by time ({"split": {"by": "time"}}), which leaves out what overlaps.'

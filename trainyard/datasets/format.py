@@ -19,6 +19,7 @@ from trainyard.datasets.archive import Archive
 from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import (
+    ArrayForm,
     AudioInfo,
     DatasetOptions,
     GreyWindow,
@@ -111,6 +112,7 @@ class Contents:
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None
     pictures: PictureForm | None = None
+    arrays: ArrayForm | None = None
     is_split: bool = False
     possible_group: str | None = None
 
@@ -123,7 +125,9 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    archive too. Where it has ``complete(upload, manifest) -> Manifest``, that has the last word.
+    archive too. ``follows`` names the options that it heeds beside ``split`` and ``ignore``; others
+    are refused or told, see ``trainyard.datasets.followed``. Where it has
+    ``complete(upload, manifest) -> Manifest``, that has the last word.
     """
 
     name: str

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import partial
 
 import numpy as np
@@ -15,13 +16,19 @@ from trainyard.datasets.format import Contents, Part, Upload
 from trainyard.datasets.kinds import Kind, Settled
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import data_members
-from trainyard.datasets.sheet_files import Described, described, matched
+from trainyard.datasets.sheet_files import Described, described, describing_sheets, matched
 from trainyard.datasets.sheet_groups import Numbers, numbered, tell_possible_groups
 from trainyard.datasets.sheet_targets import targets_of
 from trainyard.datasets.sheets import Sheet
 from trainyard.datasets.split_words import SPLIT_FOLDERS, split_of_folders
 
+FOLLOWS = frozenset({"task", "target", "group"})
 SPLIT_COLUMNS = {"split", "subset", "partition", "set"}
+
+
+def follows(own: Set[str], upload: Upload) -> frozenset[str]:
+    """The options that a format of files heeds: its ``own``, and with a sheet those of a sheet."""
+    return frozenset(own) | (FOLLOWS if describing_sheets(upload) else frozenset())
 
 
 def by_sheet(sheets: list[Member], kind: Kind, upload: Upload) -> Contents:

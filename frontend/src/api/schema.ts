@@ -1459,6 +1459,7 @@ export interface components {
              *       "group": null,
              *       "horizon": 1,
              *       "ignore": [],
+             *       "layout": null,
              *       "picture_size": null,
              *       "predict": "value",
              *       "resize": "stretch",
@@ -1536,6 +1537,11 @@ export interface components {
              * @default []
              */
             ignore: string[];
+            /**
+             * Layout
+             * @default null
+             */
+            layout: ("series" | "series_last" | "pictures" | "pictures_last" | "volumes" | "volumes_last") | null;
             /**
              * Picture Size
              * @default null

@@ -14,6 +14,7 @@ from functools import partial
 from operator import attrgetter
 from statistics import median
 
+from trainyard.datasets import with_sheet
 from trainyard.datasets.archive import Member
 from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.format import Contents, Upload
@@ -31,10 +32,10 @@ from trainyard.datasets.sounds import (
     read_sound,
     sample_shape,
 )
-from trainyard.datasets.with_sheet import by_sheet
 
 name = "audio"
 expects = f"a zip of sounds ({FORMAT_NAMES}) in one folder a class, or with a sheet that names them"
+follows = partial(with_sheet.follows, {"audio"})
 
 MAX_SNIFFED = 64
 
@@ -52,7 +53,7 @@ def inspect(upload: Upload) -> Contents:
     """Reads all headers, and settles on one rate, length and number of channels."""
     kind = Kind("sound", "sounds", partial(told_headers, header=_header), _settled)
     sheets = describing_sheets(upload)
-    return by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
+    return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
 
 
 def _header(upload: Upload, member: Member) -> SoundFacts:

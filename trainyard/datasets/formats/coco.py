@@ -34,6 +34,7 @@ from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
 
 name = "coco"
 expects = "a zip of pictures and COCO annotations (instances_train.json, …) with segmentations"
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections import Counter
 from functools import partial
 from operator import attrgetter
 
+from trainyard.datasets import with_sheet
 from trainyard.datasets.archive import Member
 from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.dicom import DicomFacts, inspect_dicom, is_dicom, read_dicom
@@ -24,10 +25,10 @@ from trainyard.datasets.picture_form import common_size, tell
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, load_members, read_member
 from trainyard.datasets.sheet_files import describing_sheets
-from trainyard.datasets.with_sheet import by_sheet
 
 name = "dicom"
 expects = "a zip of DICOM files in one folder a class, or with a sheet that names them"
+follows = partial(with_sheet.follows, {"picture_size", "grey_window"})
 
 MAX_SNIFFED = 64
 HEADER_BYTES = 132
@@ -46,7 +47,7 @@ def inspect(upload: Upload) -> Contents:
     """Reads all headers, groups the files by patient, and settles on one size."""
     kind = Kind("DICOM file", "DICOM files", partial(told_headers, header=_header), _settled)
     sheets = describing_sheets(upload)
-    return by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
+    return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
 
 
 def _header(upload: Upload, member: Member) -> DicomFacts:

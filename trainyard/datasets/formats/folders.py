@@ -13,6 +13,7 @@ name = "folders"
 expects = (
     f"an archive of {PICTURES} in one folder a class, with or without train/, val/ and test/ above"
 )
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
 MAX_SNIFFED = 64
 

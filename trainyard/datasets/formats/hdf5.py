@@ -20,6 +20,7 @@ from trainyard.datasets.stored import StoredArray
 name = "hdf5"
 expects = "an HDF5 file with x and y, x_train and y_train, …, or groups train, val, test of x and y"
 takes_plain_files = True
+follows = frozenset({"task", "layout"})
 
 MAX_SNIFFED = 16
 MAX_CLASS_NAMES = 100_000

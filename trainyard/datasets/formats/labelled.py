@@ -13,13 +13,14 @@ from trainyard.datasets.kinds import PICTURE_KIND
 from trainyard.datasets.picture_files import PICTURES, looks_like_picture
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sheet_files import describing_sheets
-from trainyard.datasets.with_sheet import by_sheet
+from trainyard.datasets.with_sheet import FOLLOWS, by_sheet
 
 name = "labelled"
 expects = (
     f"an archive of {PICTURES} with a sheet (labels.csv, metadata.jsonl, …) of which one column "
     "names the files"
 )
+follows = FOLLOWS | {"picture_size", "resize", "grey_window"}
 
 
 def sniff(upload: Upload) -> bool:

@@ -15,6 +15,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from trainyard.datasets import with_sheet
 from trainyard.datasets.archive import Member
 from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.format import Contents, Part, Upload
@@ -35,13 +36,13 @@ from trainyard.datasets.volumes import (
     read_volume,
     shaped,
 )
-from trainyard.datasets.with_sheet import by_sheet
 
 name = "nifti"
 expects = (
     "a zip of NIfTI volumes (.nii, .nii.gz) in one folder a class, or in images/ and labels/ "
     "(imagesTr/, labelsTr/)"
 )
+follows = partial(with_sheet.follows, {"volume_size"})
 
 MAX_SNIFFED = 64
 SPACING_RATIO = 1.05  # beyond which volumes of different spacing are worth a word
@@ -60,7 +61,7 @@ def inspect(upload: Upload) -> Contents:
         return _segmented(upload)
     kind = Kind("volume", "volumes", partial(told_headers, header=_header), _settled)
     sheets = describing_sheets(upload)
-    return by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
+    return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
 
 
 def _header(upload: Upload, member: Member) -> VolumeFacts:

@@ -42,6 +42,7 @@ expects = (
     f"an archive of {PICTURES} in folders images/ and masks/, with or without train/, val/ and "
     "test/, or one such pair of folders a picture"
 )
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
 NUM_PROBED = 8
 MAX_LEVELS = 64  # different values of a mask whose folder is not called so

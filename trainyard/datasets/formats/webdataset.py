@@ -35,6 +35,7 @@ from trainyard.datasets.webdataset import (
 
 name = "webdataset"
 expects = "tar shards of <key>.jpg (png, webp) with <key>.cls (json, txt) or <key>.seg.png"
+follows = frozenset({"target", "picture_size", "resize", "grey_window"})
 
 NUM_SNIFFED = 16
 
