@@ -85,6 +85,42 @@ def test_what_is_not_finite_or_dead_is_an_error(
     assert [finding.path for finding in found if finding.kind == "error"] == [path]
 
 
+@pytest.mark.parametrize(
+    ("task", "losses"),
+    [
+        ("classification", ["cross_entropy", "hinge", "triplet", "contrastive"]),
+        ("multi-label", ["binary_cross_entropy", "dice", "iou"]),
+        ("regression", ["mse", "mae", "huber", "quantile"]),
+        ("forecasting", ["mse", "mae", "huber", "quantile"]),
+    ],
+)
+@pytest.mark.parametrize("num_outputs", [1, 3])
+def test_every_task_has_its_dead_parameters_found_and_no_others(
+    task: str, losses: list[str], num_outputs: int
+) -> None:
+    if task == "classification" and num_outputs == 1:
+        num_outputs = 2
+    for loss in losses:
+        own = {"params": {"a": {"shape": [1], "init": 1}, "b": {"shape": [1], "init": 1}},
+               "forward": "a * x + 0 * b"}  # fmt: skip
+        spec = defined_job({"layers": {"own": own}},
+                           [{"type": "own"}, {"type": "flatten"},
+                            {"type": "linear", "out_features": num_outputs}],
+                           loss={"type": loss})  # fmt: skip
+        graph = resolve(spec.model, (1, 12, 12), None, task=task, takes=spec.training.loss.takes)
+        found = try_definitions(spec, graph, task=task, num_classes=num_outputs)
+        assert [(f.kind, f.path) for f in found] == [("error", "/definitions/layers/own/params/b")]
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal", "dice", "tversky", "iou"])
+def test_masks_are_tried_with_masks(loss: str) -> None:
+    layers = [CONV | {"padding": 1}, {"type": "own"}, CONV | {"out_channels": 3, "padding": 1}]
+    spec = defined_job({"layers": {"own": {"forward": "sign(x)"}}}, layers, loss={"type": loss})
+    graph = resolve(spec.model, (1, 12, 12), 3, task="segmentation")
+    (found,) = try_definitions(spec, graph, task="segmentation", num_classes=3)
+    assert (found.kind, found.path) == ("warning", "/model/layers/0")
+
+
 def test_layers_that_a_definition_cuts_off_are_warned_of() -> None:
     found = findings({"layers": {"own": {"forward": "sign(x)"}}}, CONV, {"type": "own"})
     assert [(finding.kind, finding.path) for finding in found] == [("warning", "/model/layers/0")]
