@@ -47,7 +47,7 @@ def main(connection: Connection[Any, Any]) -> None:
     try:
         _try(data, lambda message: send(connection, message))
         why_not = None
-    except Exception as error:  # noqa: BLE001 - the edge of the task: whatever it was is told
+    except Exception as error:  # noqa: BLE001  the edge of the task
         traceback.print_exc()
         why_not = _TOO_LARGE if _is_of_memory(error) else _FAILED
     send(connection, Message("tried", {"why_not": why_not}))

@@ -67,7 +67,9 @@ def test_a_wrong_rule_is_a_warning_that_names_the_gradient() -> None:
          [{"type": "own"}], {}, "/definitions/layers/own/params/a"),
         ({"initializers": {"bad": {"forward": "1 / w"}},
           "layers": {"own": {**SCALE, "params": {"a": {"shape": [1], "init": "bad"}}}}},
-         [{"type": "own"}], {}, "/definitions/layers/own/params"),
+         [{"type": "own"}], {}, "/definitions/initializers/bad/forward"),
+        ({"initializers": {"bad": {"forward": "1 / w"}}},
+         [CONV | {"init": "bad"}], {}, "/definitions/initializers/bad/forward"),
         ({"losses": {"own": {"forward": "mean(log(p_true - 1))"}}}, [], {"loss": {"type": "own"}},
          "/definitions/losses/own/forward"),
         ({"losses": {"own": {"forward": "mean(target)"}}}, [], {"loss": {"type": "own"}},
@@ -119,6 +121,20 @@ def test_masks_are_tried_with_masks(loss: str) -> None:
     graph = resolve(spec.model, (1, 12, 12), 3, task="segmentation")
     (found,) = try_definitions(spec, graph, task="segmentation", num_classes=3)
     assert (found.kind, found.path) == ("warning", "/model/layers/0")
+
+
+@pytest.mark.parametrize(
+    ("forward", "mixes"),
+    [
+        ("(x - mean(x, dim=0)) / (std(x, dim=0) + 1)", True),
+        ("x / N", True),
+        ("(x - mean(x, dim=[1, 2, 3], keepdim=True)) / 2", False),
+    ],
+)
+def test_a_layer_that_mixes_the_samples_of_a_batch_is_warned_of(forward: str, mixes: bool) -> None:
+    found = findings({"layers": {"own": {"forward": forward}}}, {"type": "own"})
+    warned = [("warning", "/definitions/layers/own/forward")] * mixes
+    assert [(finding.kind, finding.path) for finding in found] == warned
 
 
 def test_layers_that_a_definition_cuts_off_are_warned_of() -> None:

@@ -1,8 +1,9 @@
 """Tries a spec's definitions on random input, in torch, before anybody pays for a training.
 
 Own gradient rules are held against numerical gradients; what is not finite, and parameters that
-nothing depends on, are errors. Weights are moved to where they are all different, so that a start
-at zero is not taken for a dead parameter.
+nothing depends on, are errors; a layer that mixes the samples of a batch is warned of. Weights
+are moved to where they are all different, so that a start at zero is not taken for a dead
+parameter.
 """
 
 from __future__ import annotations
@@ -93,17 +94,20 @@ class _NetworkParts:
         yield from starts
         if not starts:
             self._forward = Forward(self._graph, self._network)
-            self._outputs = self._run()
+            self._outputs = self._forward.first(self._samples())
             yield from self._forward.findings()
 
     def of_loss(self) -> Iterator[Finding]:
         training, task, outputs = self._training, self._task, self._outputs
         yield from of_metrics(training, task, outputs, self._num_classes)
-        yield from of_loss(training, self._graph, self._network, outputs, self._run, task)
+        yield from of_loss(training, self._graph, self._network, outputs, self._more, task)
 
     def of_optimizer(self) -> Iterator[Finding]:
         assert isinstance(self._training.optimizer, DefinedOptimizer)
         yield from of_optimizer(self._training.optimizer, self._network)
 
-    def _run(self) -> torch.Tensor:
-        return self._forward.run(torch.randn(batch_of(self._graph.input_shape)))
+    def _more(self) -> torch.Tensor:
+        return self._forward.next(self._samples())
+
+    def _samples(self) -> torch.Tensor:
+        return torch.randn(batch_of(self._graph.input_shape))
