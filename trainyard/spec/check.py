@@ -22,6 +22,7 @@ from trainyard.spec.patterns import matches
 from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.timing import estimate_seconds
 from trainyard.spec.training import TrainingSpec
+from trainyard.spec.training_mistakes import mistakes_of_samples, mistakes_of_task
 from trainyard.spec.warnings import warnings_of
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
@@ -161,9 +162,9 @@ def _layers(graph: Graph) -> list[LayerReport]:
 
 
 def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
-    found = spec.training.mistakes(facts.input_shape, facts.num_classes)
+    found = mistakes_of_samples(spec.training, facts.input_shape, facts.num_classes)
     found += mistakes_of_mixing(spec.training, facts.task)
-    return found + spec.training.mistakes_of_task(facts.task)
+    return found + mistakes_of_task(spec.training, facts.task)
 
 
 def _too_many_layers(expansion: Expansion, limits: Limits) -> list[Mistake]:
