@@ -6,7 +6,9 @@ Each mistake stands at its expression, with the column; shapes come later, where
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from trainyard.errors import Mistake
 from trainyard.spec.component import Component
@@ -54,6 +56,7 @@ def static_mistakes(section: str, name: str, definition: Any) -> list[Mistake]:
         return list(_of_optimizer(path, definition))
     names, base = _GIVEN[section]
     found = list(taken_names(f"{path}/args", definition.args, names, base))
+    found += wrong_defaults(f"{path}/args", definition.args, base)
     found += unknown_names(f"{path}/forward", definition.forward, [*definition.args, *names])
     if isinstance(definition, InitializerDefinition) and not found:
         found += _of_initializer(f"{path}/forward", initializer_class(name, definition))
@@ -107,9 +110,10 @@ def _of_initializer(path: str, made: type[DefinedInitializer]) -> Iterator[Mista
 def _of_optimizer(path: str, definition: OptimizerDefinition) -> Iterator[Mistake]:
     names = tuple(name for name in OPTIMIZER_NAMES if name != "lr")
     yield from taken_names(f"{path}/args", definition.args, names, DefinedOptimizer)
+    yield from wrong_defaults(f"{path}/args", definition.args, DefinedOptimizer)
     yield from taken_names(f"{path}/state", definition.state, (*OPTIMIZER_NAMES, *definition.args))
     for arg, default in definition.args.items():
-        if isinstance(default, bool | tuple):
+        if isinstance(default, bool | tuple) and arg not in DefinedOptimizer.model_fields:
             yield Mistake(f"{path}/args/{arg}", "expected a number", "a number", shown(default))
     try:
         update_programs(definition)
@@ -131,6 +135,21 @@ def taken_names(
 
 
 _FIXED = ("type", "name", "inputs")
+
+
+def wrong_defaults(path: str, args: Mapping[str, Any], base: type[Component]) -> Iterator[Mistake]:
+    """Defaults that are none of the field of that name which every part of the kind has."""
+    for name, default in args.items():
+        info = base.model_fields.get(name)
+        if info is None or name in _FIXED:
+            continue
+        field: Any = Annotated[(info.annotation, *info.metadata)]
+        try:
+            TypeAdapter(field, config=ConfigDict(strict=True)).validate_python(default)
+        except ValidationError as error:
+            expected = error.errors()[0]["msg"].removeprefix("Input should be ")
+            message = f"{shown(name)} is a field of each part of this kind: expected {expected}"
+            yield Mistake(f"{path}/{name}", message, expected, shown(default))
 
 
 def unknown_names(path: str, expression: str, known: Iterable[str]) -> Iterator[Mistake]:
