@@ -8,13 +8,15 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_serializer,
     field_validator,
+    model_validator,
 )
 
 from trainyard.spec.augmentations import AUGMENTATIONS, Augmentation
-from trainyard.spec.component import OneOf
+from trainyard.spec.component import NO_TYPES, C, Family, OneOf, Types
 from trainyard.spec.kinds import is_for
 from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
 from trainyard.spec.metrics import METRICS, Accuracy, MeanMetric, Metric
@@ -188,12 +190,34 @@ class TrainingSpec(_Part):
             raise ValueError(unmeasured(monitor, measured(metrics, split, loss)))
         return monitor
 
+    _types: Types = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _own_parts_stand_for_defaults(self, info: ValidationInfo) -> Self:
+        """A definition of a default's name counts where nothing is named, too."""
+        self._types = info.context or NO_TYPES
+        defaults = {
+            "optimizer": self._own(OPTIMIZERS, self.optimizer),
+            "schedule": self._own(SCHEDULES, self.schedule),
+            "loss": self._own(LOSSES, self.loss),
+            "metrics": [self._own(METRICS, metric) for metric in self.metrics],
+        }
+        for name in defaults.keys() - self.model_fields_set:
+            object.__setattr__(self, name, defaults[name])  # frozen, and still not given
+        return self
+
+    def _own(self, family: Family[C], part: C) -> C:
+        """The job's own part of this name with its defaults; ``part`` where it defines none."""
+        own: Any = self._types.get(family, {}).get(part.type)
+        return part if own is None else own()
+
     def for_task(self, task: str) -> Self:
         """With loss, metrics and monitor of the task where the spec does not give them."""
         defaults, given = TASK_DEFAULTS[task], self.model_fields_set
-        metrics = self.metrics if "metrics" in given else list(defaults.metrics)
+        usual = [self._own(METRICS, metric) for metric in defaults.metrics]
+        metrics = self.metrics if "metrics" in given else usual
         found: dict[str, Any] = {
-            "loss": defaults.loss,
+            "loss": self._own(LOSSES, defaults.loss),
             "metrics": metrics,
             "monitor": monitor_of(task, metrics),
         }
