@@ -182,6 +182,27 @@ def test_freezing_everything_is_a_mistake() -> None:
     spec = first_spec()
     spec["training"]["freeze"] = ["conv2d", "linear"]
     assert set(mistakes_of(lambda: report_of(spec))) == {"/training/freeze"}
+    spec["training"]["freeze"] = ["*.weight", "*.bias"]
+    assert set(mistakes_of(lambda: report_of(spec))) == {"/training/freeze"}
+    spec["training"]["freeze"] = ["*.weight"]
+    report_of(spec)
+
+
+def test_what_is_frozen_of_a_recurrent_layer_goes_by_its_own_names() -> None:
+    layers = [{"type": "lstm", "hidden_size": 4}, {"type": "linear", "out_features": 3}]
+    spec = {"dataset": "series", "model": {"layers": layers}}
+    facts = DatasetFacts("classification", (6, 4), 3, 100)
+    report_of(spec | {"training": {"freeze": ["*.weight", "*.bias"]}}, facts)
+    frozen = {"freeze": ["*.weight*", "*.bias*"]}
+    found = mistakes_of(lambda: report_of(spec | {"training": frozen}, facts))
+    assert set(found) == {"/training/freeze"}
+
+
+def test_a_model_without_weights_is_refused() -> None:
+    spec = {"dataset": "tiny", "model": {"layers": [{"type": "flatten"}]}}
+    facts = DatasetFacts("classification", (1, 1, 3), 3, 100)
+    found = mistakes_of(lambda: report_of(spec, facts))
+    assert set(found) == {"/model/layers"}
 
 
 def on(hardware: Hardware, spec: dict[str, Any], facts: DatasetFacts = FASHION) -> CheckReport:

@@ -52,6 +52,14 @@ def initial_weights(fit: Fit) -> Outcome:
     )
 
 
+def nothing_to_train(training: TrainingSpec) -> Outcome:
+    """No parameter is left for the optimizer."""
+    message = "The model has no weights to train."
+    if training.freeze:
+        message = f"All weights of the model are frozen by {', '.join(training.freeze)}."
+    return _failed("bad_data", message, 'Leave weights that "freeze" does not name.')
+
+
 def out_of_memory(
     training: TrainingSpec,
     graph: Graph,

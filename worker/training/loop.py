@@ -16,6 +16,7 @@ from worker.training import endings, judge
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.finish import finish
+from worker.training.groups import NothingToTrain
 from worker.training.initial import begin_with
 from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Goal, Outcome, Reporter, Split, Stop
@@ -87,6 +88,8 @@ def train(
             }
             ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
             return ended_early or finish(run, graph, splits, held_out, teller, stop)
+    except NothingToTrain:
+        return endings.nothing_to_train(training)
     except (RuntimeError, MemoryError) as error:
         if not devices.is_out_of_memory(error):
             raise

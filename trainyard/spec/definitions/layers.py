@@ -113,6 +113,9 @@ class DefinedLayer(Layer):
     def num_params(self, *shapes: Shape) -> int:
         return sum(numel(shape) for shape in self.lowered(shapes[0]).params.values())
 
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(self.definition.params)
+
     def flops(self, *shapes: Shape) -> int:
         return self.lowered(shapes[0]).forward.flops
 
