@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from trainyard.errors import Mistake
+from trainyard.spec.definitions.schedules import mistakes_of_own_schedule
 from trainyard.spec.definitions.types import stand_ins
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
@@ -174,6 +175,7 @@ def _layers(graph: Graph) -> list[LayerReport]:
 def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
     found = mistakes_of_samples(spec.training, facts.input_shape, facts.num_classes)
     found += mistakes_of_mixing(spec.training, facts.task)
+    found += mistakes_of_own_schedule(spec.training, facts.num_train)
     return found + mistakes_of_task(spec.training, facts.task)
 
 

@@ -264,6 +264,15 @@ class TrainingSpec(_Part):
             input_shape = step.output_shape(input_shape)
         return input_shape
 
+    def steps_per_epoch(self, num_train: int) -> int:
+        """Optimizer steps over so many samples.
+
+        A last batch of one sample is left out: batch normalisation learns nothing from it.
+        """
+        batch_size = min(self.batch_size, num_train)
+        num_used = num_train - (num_train % batch_size == 1)
+        return -(-num_used // (batch_size * self.accumulate))
+
     def report_interval(self, num_steps: int) -> int:
         """Optimizer steps between two reports of a training of ``num_steps`` in all."""
         return self.report_every_steps or max(10, num_steps // 500)

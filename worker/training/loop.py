@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from trainyard.spec.job import JobSpec
 from trainyard.spec.preprocess import Statistics
+from trainyard.spec.schedules.base import is_rate
 from worker.training import device as devices
 from worker.training import endings, judge
 from worker.training.data import Samples
@@ -110,6 +111,8 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
                 return _interrupt(run, teller)
             if teller.is_over(training.time_limit_seconds):
                 return endings.time_limit(training, position.step, run.num_steps)
+            if not is_rate(run.lr):
+                return endings.no_rate(training, position.step, run.num_steps, run.lr)
             parts = position.parts
             run.step()
             if position.parts != parts:
