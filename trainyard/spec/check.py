@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from trainyard.errors import Mistake
 from trainyard.spec.definitions.schedules import mistakes_of_own_schedule
-from trainyard.spec.definitions.types import stand_ins
+from trainyard.spec.definitions.warnings import warnings_of_definitions
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
 from trainyard.spec.graph import Graph, Node, examine
@@ -99,7 +99,7 @@ def check(
         "time_seconds": estimate_seconds(spec.training, graph.flops, facts, hardware),
         "warnings": [
             *graph.warnings,
-            *stand_ins(spec.definitions),
+            *warnings_of_definitions(spec, facts, graph),
             *warnings_of(spec.training, facts, graph),
             *_too_large_for(hardware, estimate, batch_size),
             *fit,

@@ -6,6 +6,7 @@ Each mistake stands at its expression, with the column; shapes come later, where
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from trainyard.errors import Mistake
 from trainyard.spec.component import Component
 from trainyard.spec.definitions.augmentations import AUGMENTATION_NAMES, DefinedAugmentation
-from trainyard.spec.definitions.expressions import tree_of
+from trainyard.spec.definitions.expressions import assignment_of, tree_of
 from trainyard.spec.definitions.initializers import (
     INITIALIZER_NAMES,
     DefinedInitializer,
@@ -43,7 +44,7 @@ from trainyard.spec.definitions.scores import SCORE_NAMES
 from trainyard.spec.language.functions import FUNCTIONS
 from trainyard.spec.language.lowering import CONSTANTS
 from trainyard.spec.language.mistakes import LanguageError
-from trainyard.spec.language.tree import Call, Name, bottom_up, names_in
+from trainyard.spec.language.tree import Call, Name, Node, bottom_up, names_in
 from trainyard.spec.suggest import did_you_mean, shown
 
 
@@ -115,11 +116,27 @@ def _of_optimizer(path: str, definition: OptimizerDefinition) -> Iterator[Mistak
     for arg, default in definition.args.items():
         if isinstance(default, bool | tuple) and arg not in DefinedOptimizer.model_fields:
             yield Mistake(f"{path}/args/{arg}", "expected a number", "a number", shown(default))
+    unknown = list(_unknown_in_updates(path, definition))
+    yield from unknown
+    if unknown:
+        return
     try:
-        update_programs(definition)
+        programs = update_programs(definition)
     except UpdateError as wrong:
         error, where = wrong.error, f"{path}/update/{wrong.index}"
         yield Mistake(where, error.text, error.expected, error.received, error.suggestion)
+        return
+    if "p" not in [target for target, _, _ in programs]:
+        message = "no update assigns p, the weights: nothing would be trained"
+        yield Mistake(f"{path}/update", message, "an update such as p = p - lr * g")
+
+
+def _unknown_in_updates(path: str, definition: OptimizerDefinition) -> Iterator[Mistake]:
+    known = [*OPTIMIZER_NAMES, *definition.args, *definition.state]
+    for index, text in enumerate(definition.update):
+        target, _, tree = assignment_of(text)
+        yield from _unknown(f"{path}/update/{index}", tree, known)
+        known.append(target)
 
 
 def taken_names(
@@ -135,6 +152,7 @@ def taken_names(
 
 
 _FIXED = ("type", "name", "inputs")
+_MOST_UNKNOWN = 5  # of one expression that are told
 
 
 def wrong_defaults(path: str, args: Mapping[str, Any], base: type[Component]) -> Iterator[Mistake]:
@@ -153,18 +171,25 @@ def wrong_defaults(path: str, args: Mapping[str, Any], base: type[Component]) ->
 
 
 def unknown_names(path: str, expression: str, known: Iterable[str]) -> Iterator[Mistake]:
-    """The first name or function that an expression reads and nobody gives."""
-    names = [*known, *CONSTANTS]
-    for node in bottom_up(tree_of(expression)):
-        if isinstance(node, Name):
-            what, name, among = "name", node.name, names
+    """The names and functions that an expression reads and nobody gives, as one mistake."""
+    yield from _unknown(path, tree_of(expression), known)
+
+
+def _unknown(path: str, tree: Node, known: Iterable[str]) -> Iterator[Mistake]:
+    names, functions = [*known, *CONSTANTS], FUNCTIONS.names()
+    missing: dict[tuple[str, str], int] = {}
+    for node in sorted(bottom_up(tree), key=lambda node: node.column):
+        if isinstance(node, Name) and node.name not in names:
+            missing.setdefault(("name", node.name), node.column)
         elif isinstance(node, Call) and FUNCTIONS.get(node.function) is None:
-            what, name, among = "function", node.function, FUNCTIONS.names()
-        else:
-            continue
-        if what == "name" and name in names:
-            continue
+            missing.setdefault(("function", node.function), node.column)
+    told = []
+    for (what, name), column in list(missing.items())[:_MOST_UNKNOWN]:
+        among = names if what == "name" else functions
         hint, best = did_you_mean(name, among)
-        message = f"unknown {what} {shown(name)}{hint} (column {node.column})"
-        yield Mistake(path, message, f"one of {', '.join(among)}", shown(name), best)
-        return
+        text = f"unknown {what} {shown(name)}{hint} (column {column})"
+        told.append(Mistake(path, text, f"one of {', '.join(among)}", shown(name), best))
+    if told:
+        message = "; ".join(mistake.message for mistake in told)
+        message += " …" * (len(missing) > len(told))
+        yield replace(told[0], message=message)
