@@ -37,7 +37,8 @@ AnyMetric = Annotated[Metric, OneOf(METRICS, by_name=True)]
 
 Alpha = Annotated[float, Field(gt=0.0, le=100.0)]
 TensorName = Annotated[str, Field(min_length=1, max_length=500)]
-InitMap = Annotated[dict[TensorName, TensorName], Field(max_length=10_000)]
+NewName = Annotated[str, Field(max_length=500)]
+InitMap = Annotated[dict[TensorName, NewName], Field(max_length=10_000)]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Monitor = Annotated[str, Field(pattern=r"^(train|val)/[a-z][a-z0-9_]*$", max_length=100)]
 
@@ -130,7 +131,8 @@ class TrainingSpec(_Part):
     """Weights to begin with: the best checkpoint of a job, or an uploaded file of /v1/weights.
     Tensors whose names and shapes agree are taken; the log tells what is not."""
     init_map: InitMap = {}
-    """Names of ``init_from`` → names of this model: of tensors, or of layers for all of theirs."""
+    """Names of ``init_from`` → names of this model: of tensors, or of layers for all of theirs. An
+    empty name takes a prefix off: ``{"module": ""}``."""
     init_strict: bool = False
     """Refuse to train unless every tensor on either side is matched."""
     freeze: Annotated[list[Pattern], Field(max_length=100)] = []

@@ -121,6 +121,8 @@ def _mask_values(source: Source, header: PictureFacts, upload: Upload) -> set[in
     if mask.shape != header.size:
         sizes = (" × ".join(map(str, s)) for s in (header.size, mask.shape))
         raise UnreadableFile("a picture of {}, but a mask of {} (H × W)".format(*sizes))
+    if mask.dtype != np.uint16:
+        raise UnreadableFile("a mask of colours; expected class indices")
     return {int(v) for v in np.unique(mask)}
 
 
