@@ -69,7 +69,7 @@ NAMES = {
 class Trained:
     """One training of a task with what came of it."""
 
-    def __init__(self, task: str, **training: object) -> None:
+    def __init__(self, task: str, definitions: object = None, **training: object) -> None:
         self.splits = {"train": split_of(task, 200, 1), "val": split_of(task, 50, 2),
                        "test": split_of(task, 60, 3)}  # fmt: skip
         y = self.splits["train"].y.astype(np.float64)
@@ -84,7 +84,8 @@ class Trained:
         layers = MASKS if task == "segmentation" else VECTOR
         settings = {"epochs": 12, "batch_size": 20, "precision": "float32",
                     "optimizer": {"type": "adam", "lr": 0.01}} | training  # fmt: skip
-        body = {"dataset": "made", "model": {"layers": layers}, "training": settings}
+        body = {"dataset": "made", "model": {"layers": layers}, "training": settings,
+                "definitions": definitions or {}}  # fmt: skip
         self.spec = parse_job(body).for_task(task)
         shape = self.spec.training.model_shape(SHAPE)
         self.graph = resolve(

@@ -7,18 +7,25 @@ from typing import Any
 import pytest
 
 from tests.spec.specs import mistakes_of
-from trainyard.spec.check import Limits, check
+from trainyard.spec.check import CheckReport, Limits, check
 from trainyard.spec.job import parse_check
 
 Json = dict[str, Any]
 
 
-def checked(definitions: Json, training: Json) -> None:
-    layers = [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
+def checked(
+    definitions: Json,
+    training: Json,
+    *,
+    task: str = "classification",
+    layers: list[Json] | None = None,
+) -> CheckReport:
+    layers = layers or [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
     spec = parse_check(
         {
             "input_shape": [1, 6, 6],
             "num_classes": 3,
+            "task": task,
             "model": {"layers": layers},
             "training": training,
             "definitions": definitions,
@@ -26,7 +33,7 @@ def checked(definitions: Json, training: Json) -> None:
     )
     facts = spec.facts()
     assert facts is not None
-    check(spec, facts, Limits())
+    return check(spec, facts, Limits())
 
 
 def optimizer(*update: str, **more: Any) -> Json:
@@ -91,6 +98,54 @@ def test_a_mistake_has_its_pointer(definitions: Json, where: str, words: str) ->
     found = mistakes_of(lambda: checked(definitions, OWN[next(iter(definitions))]))
     assert set(found) == {where}
     assert words in found[where].message
+
+
+PICTURE = [{"type": "conv2d", "out_channels": "num_classes", "kernel_size": 1}]
+
+
+@pytest.mark.parametrize(
+    ("task", "forward", "words"),
+    [
+        ("regression", "-mean(log_p_true)", "whose names are output, target, N, K"),
+        ("forecasting", "mean(probs)", 'no "probs" in forecasting'),
+        ("multi-label", "-mean(log_p_true)", "whose names are logits, probs, target, N, K"),
+        ("classification", "mean(output)", 'no "output" in classification'),
+        ("segmentation", "mean(output)", "log_p_true, N, K, H, W"),
+        ("segmentation", "log_p_true", "shape (N, 6, 6)"),
+        ("segmentation", "mean(one_hot - target)", "(N, 3, 6, 6) and (N, 6, 6)"),
+        ("regression", "mean((output - target) ** 2, dim=1)", "shape (N,)"),
+    ],
+)
+def test_a_loss_reads_what_its_task_has(task: str, forward: str, words: str) -> None:
+    definitions = {"losses": {"own": {"forward": forward}}}
+    layers = PICTURE if task == "segmentation" else None
+    training = {"loss": {"type": "own"}, "metrics": []}
+    found = mistakes_of(lambda: checked(definitions, training, task=task, layers=layers))
+    assert set(found) == {"/training/loss"}
+    assert words in found["/training/loss"].message
+
+
+@pytest.mark.parametrize(
+    ("task", "forward"),
+    [
+        ("regression", "mean(abs(output - target)) * K"),
+        ("forecasting", "mean((output - target) ** 2)"),
+        ("multi-label", "mean(softplus(logits) - target * logits) + mean(probs) / N"),
+        ("segmentation", "mean(p_true) * H * W - mean(one_hot * log_probs) + mean(target)"),
+    ],
+)
+def test_a_loss_of_any_task_is_checked(task: str, forward: str) -> None:
+    layers = PICTURE if task == "segmentation" else None
+    definitions = {"losses": {"own": {"forward": forward}}}
+    checked(definitions, {"loss": {"type": "own"}, "metrics": []}, task=task, layers=layers)
+
+
+def test_numbers_may_end_in_relu_under_a_loss_of_ones_own() -> None:
+    layers = [{"type": "flatten"}, {"type": "linear", "out_features": 3}, {"type": "relu"}]
+    definitions = {"losses": {"own": {"forward": "mean(abs(output - target))"}}}
+    training = {"loss": {"type": "own"}, "metrics": []}
+    warnings = checked(definitions, training, task="regression", layers=layers)["warnings"]
+    assert not any("logits" in warning for warning in warnings)
 
 
 def test_groups_need_the_argument_that_they_name() -> None:

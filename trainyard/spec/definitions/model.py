@@ -142,15 +142,19 @@ class LossDefinition(_Part):
     """What is minimised: one number a batch."""
 
     forward: Expression
-    """A scalar, of `logits`, `probs`, `log_probs` (N, K), `one_hot` (N, K), `p_true`,
-    `log_p_true`, `target` (N)."""
+    """A scalar, of what the task has. Numbers: `output` and `target` (N, K), in units of the
+    targets' deviation. Labels: `logits`, `probs` and `target` (N, K), 0 or 1. Classes: `logits`,
+    `probs`, `log_probs` and `one_hot` (N, K), `target`, the index, `p_true` and `log_p_true` (N).
+    Masks: the same as (N, K, H, W) and (N, H, W). The sizes are `N`, `K`, `H` and `W`."""
 
 
 class MetricDefinition(_Part):
     """What is measured: one number a batch, or one a sample."""
 
     forward: Expression
-    """A mean over the batch, or a value for each sample, of the names that a loss may read."""
+    """A value for each sample, or one for the batch, of the names that a loss may read; numbers are
+    in the dataset's units. A split's figure is the mean over its samples: a batch's one value
+    counts once for each of them."""
     higher_is_better: bool = True
     """What «best» means where it is monitored."""
 
