@@ -127,7 +127,7 @@ def examine(
         mistakes += embedding_mistakes(wires, last, output)
     elif output is not None and num_classes is not None:
         wanted = output_shape_of(task, input_shape, num_classes)
-        mistakes += output_mistakes(wires, last, output, wanted)
+        mistakes += output_mistakes(wires, last, output, wanted, task)
     if mistakes or last is None or len(walk.nodes) < len(wires):
         return None, first_by_path(mistakes)
     return walk.graph(last, FOLDED_TYPES.get(task, ()) if takes == "logits" else ()), []

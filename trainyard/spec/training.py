@@ -257,13 +257,17 @@ class TrainingSpec(_Part):
     def mistakes_of_task(self, task: str, path: str = "/training") -> list[Mistake]:
         """What is not for the dataset's task, as pointers below ``path``."""
         found = []
-        parts: dict[str, Loss | Metric] = {"loss/type": self.loss}
+        parts: dict[str, Loss | Metric] = {
+            f"loss{place}/type": loss for place, loss in self.loss.parts()
+        }
         parts |= {f"metrics/{index}": metric for index, metric in enumerate(self.metrics)}
         for place, part in parts.items():
             if task not in part.tasks:
-                what = "loss" if part is self.loss else "metric"
+                is_loss = isinstance(part, Loss)
+                what, usual = ("loss", TASK_DEFAULTS[task].loss.type) if is_loss else ("metric", "")
                 message = f"the {what} {part.type} is for {' or '.join(part.tasks)}, not for {task}"
-                found.append(Mistake(f"{path}/{place}", message, task, part.type))
+                message += f": {usual} is its usual one" * is_loss
+                found.append(Mistake(f"{path}/{place}", message, task, part.type, usual or None))
         split, name = self.monitor.split("/")
         if "monitor" in self.model_fields_set and name not in self.series(split) and not found:
             message = _unmeasured(self.monitor, self.series(split))

@@ -140,6 +140,15 @@ def test_a_loss_of_any_task_is_checked(task: str, forward: str) -> None:
     checked(definitions, {"loss": {"type": "own"}, "metrics": []}, task=task, layers=layers)
 
 
+def test_own_losses_may_be_terms_of_a_sum() -> None:
+    definitions = {"losses": {"own": {"args": {"a": 1.0}, "forward": "a * mean(abs(output))"}}}
+    terms = [{"loss": {"type": "mse"}}, {"loss": {"type": "own", "a": 0.1}, "weight": 0.5}]
+    training = {"loss": {"type": "combined", "terms": terms}, "metrics": []}
+    checked(definitions, training, task="regression")
+    found = mistakes_of(lambda: checked(definitions, training, task="multi-label"))
+    assert set(found) == {"/training/loss/terms/0/loss/type", "/training/loss/terms/1/loss"}
+
+
 def test_numbers_may_end_in_relu_under_a_loss_of_ones_own() -> None:
     layers = [{"type": "flatten"}, {"type": "linear", "out_features": 3}, {"type": "relu"}]
     definitions = {"losses": {"own": {"forward": "mean(abs(output - target))"}}}

@@ -12,19 +12,19 @@ from trainyard.spec.definitions.model import LossDefinition, MetricDefinition
 from trainyard.spec.definitions.scores import NAMES_OF_TASK, on_scores, score_program
 from trainyard.spec.language.lowering import Program
 from trainyard.spec.language.mistakes import LanguageError
-from trainyard.spec.losses.base import Loss, Takes
+from trainyard.spec.losses.base import Summand, Takes
 from trainyard.spec.metrics.base import MeanMetric
 from trainyard.spec.shapes import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.losses.base import LossFunction
+    from trainyard.spec.losses.base import Count, LossFunction
     from trainyard.spec.metrics.base import MetricFunction
     from trainyard.spec.training import TrainingSpec
 
 
-class DefinedLoss(Loss):
+class DefinedLoss(Summand):
     """A loss whose computation is an expression."""
 
     definition: ClassVar[LossDefinition]
@@ -41,7 +41,7 @@ class DefinedLoss(Loss):
         tree = tree_of(self.definition.forward)
         return score_program(tree, args, task, output_shape, of_samples=False)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         return on_scores(tree_of(self.definition.forward), self.program)
 
 
@@ -75,7 +75,9 @@ def mistakes_of_own_scores(
     training: TrainingSpec, task: str, output_shape: Shape, path: str = "/training"
 ) -> list[Mistake]:
     """What of the defined losses and metrics does not fit the task, as pointers below ``path``."""
-    parts: dict[str, object] = {f"{path}/loss": training.loss}
+    parts: dict[str, object] = {
+        f"{path}/loss{place}": loss for place, loss in training.loss.parts()
+    }
     parts |= {f"{path}/metrics/{index}": metric for index, metric in enumerate(training.metrics)}
     found = []
     for place, part in parts.items():
