@@ -66,6 +66,13 @@ def test_good_ones_have_no_mistakes() -> None:
     ("definitions", "where", "words"),
     [
         ({"losses": {"own": {"forward": "p_true"}}}, "/training/loss", "shape (N,)"),
+        ({"losses": {"own": {"args": {"w": [1, 2]}, "forward": "mean(probs * w)"}}},
+         "/training/loss", "(N, 3) and (2,) do not fit"),
+        ({"losses": {"own": {"args": {"w": [1, "2"]}, "forward": "mean(probs * w)"}}},
+         "/definitions/losses/own/args/w", "a list of at most 1000 numbers"),
+        ({"schedules": {"own": {"forward": "min(step / 100, 1)"}}}, "/training/schedule",
+         "of two values it is minimum(a, b)"),
+        ({"schedules": {"own": {"forward": "exp([1, 2])"}}}, "/training/schedule", "no list"),
         ({"losses": {"own": {"forward": "0.5"}}}, "/training/loss", "a number"),
         ({"losses": {"own": {"forward": "mean(p_tru)"}}}, "/definitions/losses/own/forward",
          'did you mean "p_true"?'),

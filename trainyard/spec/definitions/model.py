@@ -17,11 +17,10 @@ from trainyard.spec.component import OneOf
 from trainyard.spec.definitions.expressions import Expression, SizeExpression, Update
 from trainyard.spec.fields import Own, expected
 from trainyard.spec.initializers import INITIALIZERS, Initializer
-from trainyard.spec.language.limits import MAX_CONSTANT, MAX_RANK
+from trainyard.spec.language.limits import MAX_CONSTANT, MAX_ITEMS, MAX_RANK
 
 MAX_DEFINITIONS = 100  # of one kind
 MAX_ARGS = 50
-MAX_LENGTH = 2**31 - 1
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
 ARG_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,49}$"
 
@@ -35,24 +34,18 @@ def is_number(value: Any) -> bool:
     )
 
 
-def is_whole(value: Any) -> bool:
-    """A JSON integer that may be the length of an axis, or how far to go along it."""
-    return is_number(value) and isinstance(value, int) and abs(value) <= MAX_LENGTH
-
-
 def validate_arg(value: Any) -> Any:
-    """A number, true or false, or a list of whole numbers, such as the sides of a window."""
+    """A number, true or false, or a list of numbers: the sides of a window, weights of classes."""
     if is_number(value) or isinstance(value, bool):
         return value
-    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= 2 * MAX_RANK
-    if is_list and all(is_whole(item) for item in value):
+    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= MAX_ITEMS
+    if is_list and all(is_number(item) for item in value):
         return tuple(value)
-    raise expected("a number, true or false, or a short list of whole numbers")
+    raise expected(f"a number, true or false, or a list of at most {MAX_ITEMS} numbers")
 
 
 _NUMBER = {"type": "number", "minimum": -MAX_CONSTANT, "maximum": MAX_CONSTANT}
-_WHOLE = {"type": "integer", "minimum": -MAX_LENGTH, "maximum": MAX_LENGTH}
-_LIST = {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2 * MAX_RANK}
+_LIST = {"type": "array", "items": _NUMBER, "minItems": 1, "maxItems": MAX_ITEMS}
 ARG_SCHEMA = {"anyOf": [_NUMBER, {"type": "boolean"}, _LIST]}
 
 
@@ -99,7 +92,7 @@ class _Part(BaseModel):
     description: Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=2000)] = ""
     """What it is, for people."""
     args: Args = {}
-    """Arguments and their defaults: numbers, true or false, or lists of whole numbers."""
+    """Arguments and their defaults: numbers, true or false, or lists of numbers."""
 
 
 class Parameter(BaseModel):
