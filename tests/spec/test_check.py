@@ -120,6 +120,18 @@ def test_mistakes_of_model_loss_and_training_come_together() -> None:
     } <= set(mistakes_of(lambda: report_of(spec, wrong)))
 
 
+def test_a_single_output_of_two_classes_is_told_how_it_is_said_here() -> None:
+    spec = first_spec()
+    spec["model"]["layers"][-1] = {"type": "linear", "out_features": 1, "activation": "sigmoid"}
+    spec["training"]["loss"] = {"type": "binary_cross_entropy"}
+    found = mistakes_of(lambda: report_of(spec, dataclasses.replace(FASHION, num_classes=2)))
+    outputs, loss = found["/model/layers/6/out_features"], found["/training/loss/type"]
+    assert "a single output with a sigmoid is told here by two with a softmax" in outputs.message
+    assert loss.suggestion == "cross_entropy"
+    more = mistakes_of(lambda: report_of(spec))["/model/layers/6/out_features"]
+    assert "sigmoid" not in more.message
+
+
 def test_every_loss_names_its_tasks() -> None:
     spec = parse_job(first_spec())
     assert isinstance(spec.training.loss, Loss)

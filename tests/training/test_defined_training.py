@@ -158,6 +158,19 @@ def test_cross_entropy_rewritten_gives_the_same_training() -> None:
                 assert got[name] == pytest.approx(value, abs=1e-5)
 
 
+def test_a_list_weighs_classes_as_the_built_in_does() -> None:
+    weighted = "sum(-log_p_true * sum(one_hot * weights, dim=1)) / sum(one_hot * weights)"
+    own = {"losses": {"own": {"args": {"weights": [1, 1, 1]}, "forward": weighted}}}
+    weights = [1.0, 2.5, 0.25]
+    found = curves(defined_job(own, SMALL, loss={"type": "own", "weights": weights}))
+    built_in = {"type": "cross_entropy", "class_weights": weights}
+    wanted = curves(defined_job({}, SMALL, loss=built_in))
+    for got, reference in zip(found, wanted, strict=True):
+        for name in reference:
+            if "loss" in name:
+                assert got[name] == pytest.approx(reference[name], abs=1e-5)
+
+
 def test_cosine_rewritten_gives_the_same_rates() -> None:
     own = {"schedules": {"own": {"forward": "(1 + cos(pi * progress)) / 2"}}}
     schedule = {"warmup": 0.1}

@@ -70,7 +70,7 @@ NAMES = {
 class Trained:
     """One training of a task with what came of it."""
 
-    def __init__(self, task: str, **training: object) -> None:
+    def __init__(self, task: str, definitions: object = None, **training: object) -> None:
         self.splits = {"train": split_of(task, 200, 1), "val": split_of(task, 50, 2),
                        "test": split_of(task, 60, 3)}  # fmt: skip
         y = self.splits["train"].y.astype(np.float64)
@@ -85,7 +85,8 @@ class Trained:
         layers = MASKS if task == "segmentation" else VECTOR
         settings = {"epochs": 12, "batch_size": 20, "precision": "float32",
                     "optimizer": {"type": "adam", "lr": 0.01}} | training  # fmt: skip
-        body = {"dataset": "made", "model": {"layers": layers}, "training": settings}
+        body = {"dataset": "made", "model": {"layers": layers}, "training": settings,
+                "definitions": definitions or {}}  # fmt: skip
         self.spec = parse_job(body).for_task(task)
         shape = self.spec.training.model_shape(SHAPE)
         self.graph = resolve(
@@ -236,10 +237,39 @@ def test_masks_go_the_way_of_their_pictures_through_the_preprocessing():
     assert iou > 0.7
 
 
-@pytest.mark.parametrize("loss", ["binary_cross_entropy", "dice", "focal"])
+CROSS_ENTROPY_AND_DICE = {
+    "type": "combined",
+    "terms": [{"loss": {"type": "cross_entropy"}}, {"loss": {"type": "dice"}, "weight": 0.5}],
+}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"type": "binary_cross_entropy", "positive_weight": "balanced"},
+        {"type": "dice"},
+        {"type": "focal"},
+        CROSS_ENTROPY_AND_DICE,
+    ],
+)
 def test_losses_of_masks_learn_them(loss):
-    trained = Trained("segmentation", epochs=8, loss={"type": loss})
+    trained = Trained("segmentation", epochs=8, loss=loss)
     assert trained.outcome.summary["test/foreground_iou"] > 0.8
+
+
+def test_balanced_labels_are_counted_over_the_training_split():
+    loss = {"type": "binary_cross_entropy", "positive_weight": "balanced"}
+    trained = Trained("multi-label", epochs=1, loss=loss)
+    y = trained.splits["train"].y
+    yes = y.sum(axis=0, dtype=np.int64)
+    weights = (len(y) - yes) / yes
+    same = Trained("multi-label", epochs=1, loss={**loss, "positive_weight": weights.tolist()})
+    assert trained.told.series("train/loss") == same.told.series("train/loss")
+
+
+def test_focal_learns_labels():
+    trained = Trained("multi-label", loss={"type": "focal", "class_weights": "balanced"})
+    assert trained.outcome.summary["test/accuracy"] > 0.9
 
 
 def test_balanced_weights_of_masks_count_their_pixels():

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from trainyard.errors import Mistake
+from trainyard.spec.definitions.losses import mistakes_of_own_scores
 from trainyard.spec.definitions.schedules import mistakes_of_own_schedule
 from trainyard.spec.definitions.warnings import warnings_of_definitions
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
-from trainyard.spec.graph import Graph, Node, examine
+from trainyard.spec.graph import Graph, Node, examine, output_shape_of
 from trainyard.spec.initial import fit_of
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.spec.memory import Memory, MemoryBytes, memory_of
@@ -27,6 +28,8 @@ from trainyard.spec.training_mistakes import mistakes_of_samples, mistakes_of_ta
 from trainyard.spec.warnings import warnings_of
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
+
+_ANY_NUMBER = 2  # of classes, where that is not known
 
 
 class LayerReport(TypedDict):
@@ -74,6 +77,8 @@ def check(
         shape = spec.training.model_shape(facts.input_shape)
     except ShapeError as error:  # told among the mistakes of the training
         raise invalid_spec(of_training) from error
+    outputs = output_shape_of(facts.task, shape, facts.num_classes or _ANY_NUMBER)
+    of_training += mistakes_of_own_scores(spec.training, facts.task, outputs)
     graph, mistakes = examine(
         expansion, shape, facts.num_classes, task=facts.task, takes=loss.takes
     )

@@ -126,11 +126,16 @@ def examine(
     if output is not None and takes == "embeddings":
         mistakes += embedding_mistakes(wires, last, output)
     elif output is not None and num_classes is not None:
-        places = input_shape[1:] if task == "segmentation" else ()
-        mistakes += output_mistakes(wires, last, output, (num_classes, *places))
+        wanted = output_shape_of(task, input_shape, num_classes)
+        mistakes += output_mistakes(wires, last, output, wanted, task)
     if mistakes or last is None or len(walk.nodes) < len(wires):
         return None, first_by_path(mistakes)
     return walk.graph(last, FOLDED_TYPES.get(task, ()) if takes == "logits" else ()), []
+
+
+def output_shape_of(task: str, input_shape: Shape, num_outputs: int) -> Shape:
+    """What a model has to give of a sample: a value for each output, of masks one a place."""
+    return (num_outputs, *input_shape[1:]) if task == "segmentation" else (num_outputs,)
 
 
 def first_by_path(mistakes: list[Mistake]) -> list[Mistake]:

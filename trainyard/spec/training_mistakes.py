@@ -11,6 +11,7 @@ from trainyard.spec.losses import Loss
 from trainyard.spec.metrics import Metric
 from trainyard.spec.monitoring import unmeasured
 from trainyard.spec.preprocess.fitting import mistakes_of_steps
+from trainyard.spec.tasks import TASK_DEFAULTS
 
 if TYPE_CHECKING:
     from trainyard.spec.training import TrainingSpec
@@ -37,13 +38,17 @@ def mistakes_of_samples(
 def mistakes_of_task(training: TrainingSpec, task: str, path: str = "/training") -> list[Mistake]:
     """What is not for the dataset's task, as pointers below ``path``."""
     found = []
-    parts: dict[str, Loss | Metric] = {"loss/type": training.loss}
+    parts: dict[str, Loss | Metric] = {
+        f"loss{place}/type": loss for place, loss in training.loss.parts()
+    }
     parts |= {f"metrics/{index}": metric for index, metric in enumerate(training.metrics)}
     for place, part in parts.items():
         if task not in part.tasks:
-            what = "loss" if part is training.loss else "metric"
+            is_loss = isinstance(part, Loss)
+            what, usual = ("loss", TASK_DEFAULTS[task].loss.type) if is_loss else ("metric", "")
             message = f"the {what} {part.type} is for {' or '.join(part.tasks)}, not for {task}"
-            found.append(Mistake(f"{path}/{place}", message, task, part.type))
+            message += f": {usual} is its usual one" * is_loss
+            found.append(Mistake(f"{path}/{place}", message, task, part.type, usual or None))
     split, name = training.monitor.split("/")
     names = training.series(split)
     if "monitor" in training.model_fields_set and name not in names and not found:

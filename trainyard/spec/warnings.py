@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trainyard.spec.definitions.augmentations import DefinedAugmentation
 from trainyard.spec.facts import DatasetFacts
-from trainyard.spec.graph import Graph
+from trainyard.spec.graph import FOLDED_TYPES, Graph
 from trainyard.spec.patterns import matches, names_of
 from trainyard.spec.suggest import counted
 from trainyard.spec.training import TrainingSpec
@@ -22,7 +22,7 @@ def warnings_of(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> li
     """All warnings, in plain words."""
     return [
         *_of_batches(training, facts, graph),
-        *_of_outputs(training, graph),
+        *_of_outputs(training, facts, graph),
         *_of_depth(graph),
         *_of_size(facts, graph),
         *_of_rate(training),
@@ -45,9 +45,10 @@ def _of_batches(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> li
     return found
 
 
-def _of_outputs(training: TrainingSpec, graph: Graph) -> list[str]:
+def _of_outputs(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> list[str]:
     last = next(node for node in graph.nodes if node.name == graph.output)
-    if training.loss.takes != "logits" or last.type not in ("sigmoid", "relu", "relu6"):
+    has_logits = training.loss.takes == "logits" and facts.task in FOLDED_TYPES
+    if not has_logits or last.type not in ("sigmoid", "relu", "relu6"):
         return []
     return [
         f'the model ends in {last.type} (layer "{last.name}"), but {training.loss.type} expects '

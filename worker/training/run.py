@@ -22,7 +22,7 @@ from worker.training.averaging import Average
 from worker.training.build import build
 from worker.training.data import Samples
 from worker.training.device import Tensors
-from worker.training.goals import as_targets, class_counts, loss_of, unscaling
+from worker.training.goals import as_targets, loss_counts, loss_of, unscaling
 from worker.training.groups import freeze, parameter_groups
 from worker.training.metrics import Accumulator
 from worker.training.mixing import mixed
@@ -78,7 +78,7 @@ class Run:
         )
         unscale = unscaling(goal, training)
         self.unscale = None if unscale is None else unscale.to(device)
-        loss = training.loss.build(class_counts=class_counts(goal, train_split.y))
+        loss = training.loss.build(class_counts=loss_counts(goal, train_split.y))
         self.loss_function = loss_of(loss, self.unscale)
         self.batch_size = min(training.batch_size, len(self.samples))
         # A last batch of one sample is left out: batch normalisation learns nothing from it.

@@ -13,13 +13,20 @@ from trainyard.spec.job import parse_check
 Json = dict[str, Any]
 
 
-def checked(definitions: Json, training: Json) -> list[str]:
+def checked(
+    definitions: Json,
+    training: Json,
+    *,
+    task: str = "classification",
+    layers: list[Json] | None = None,
+) -> list[str]:
     """The warnings of the check."""
-    layers = [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
+    layers = layers or [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
     spec = parse_check(
         {
             "input_shape": [1, 6, 6],
             "num_classes": 3,
+            "task": task,
             "model": {"layers": layers},
             "training": {"preprocess": [], **training},
             "definitions": definitions,
@@ -60,6 +67,13 @@ def test_good_ones_have_no_mistakes() -> None:
     ("definitions", "where", "words"),
     [
         ({"losses": {"own": {"forward": "p_true"}}}, "/training/loss", "shape (N,)"),
+        ({"losses": {"own": {"args": {"w": [1, 2]}, "forward": "mean(probs * w)"}}},
+         "/training/loss", "(N, 3) and (2,) do not fit"),
+        ({"losses": {"own": {"args": {"w": [1, "2"]}, "forward": "mean(probs * w)"}}},
+         "/definitions/losses/own/args/w", "a list of at most 1000 numbers"),
+        ({"schedules": {"own": {"forward": "min(step / 100, 1)"}}}, "/training/schedule",
+         "of two values it is minimum(a, b)"),
+        ({"schedules": {"own": {"forward": "exp([1, 2])"}}}, "/training/schedule", "no list"),
         ({"losses": {"own": {"forward": "0.5"}}}, "/training/loss", "a number"),
         ({"losses": {"own": {"forward": "mean(p_tru)"}}}, "/definitions/losses/own/forward",
          'did you mean "p_true"?'),
@@ -154,6 +168,63 @@ def test_all_unknown_names_of_an_expression_are_told_at_once() -> None:
     own = optimizer("d = gg", "p = p - lrr * d")
     found = mistakes_of(lambda: checked(own, OWN["optimizers"]))
     assert set(found) == {f"/definitions/optimizers/own/update/{index}" for index in (0, 1)}
+
+
+PICTURE = [{"type": "conv2d", "out_channels": "num_classes", "kernel_size": 1}]
+
+
+@pytest.mark.parametrize(
+    ("task", "forward", "words"),
+    [
+        ("regression", "-mean(log_p_true)", "whose names are output, target, N, K"),
+        ("forecasting", "mean(probs)", 'no "probs" in forecasting'),
+        ("multi-label", "-mean(log_p_true)", "whose names are logits, probs, target, N, K"),
+        ("classification", "mean(output)", 'no "output" in classification'),
+        ("segmentation", "mean(output)", "log_p_true, N, K, H, W"),
+        ("segmentation", "log_p_true", "shape (N, 6, 6)"),
+        ("segmentation", "mean(one_hot - target)", "(N, 3, 6, 6) and (N, 6, 6)"),
+        ("regression", "mean((output - target) ** 2, dim=1)", "shape (N,)"),
+    ],
+)
+def test_a_loss_reads_what_its_task_has(task: str, forward: str, words: str) -> None:
+    definitions = {"losses": {"own": {"forward": forward}}}
+    layers = PICTURE if task == "segmentation" else None
+    training = {"loss": {"type": "own"}, "metrics": []}
+    found = mistakes_of(lambda: checked(definitions, training, task=task, layers=layers))
+    assert set(found) == {"/training/loss"}
+    assert words in found["/training/loss"].message
+
+
+@pytest.mark.parametrize(
+    ("task", "forward"),
+    [
+        ("regression", "mean(abs(output - target)) * K"),
+        ("forecasting", "mean((output - target) ** 2)"),
+        ("multi-label", "mean(softplus(logits) - target * logits) + mean(probs) / N"),
+        ("segmentation", "mean(p_true) * H * W - mean(one_hot * log_probs) + mean(target)"),
+    ],
+)
+def test_a_loss_of_any_task_is_checked(task: str, forward: str) -> None:
+    layers = PICTURE if task == "segmentation" else None
+    definitions = {"losses": {"own": {"forward": forward}}}
+    checked(definitions, {"loss": {"type": "own"}, "metrics": []}, task=task, layers=layers)
+
+
+def test_own_losses_may_be_terms_of_a_sum() -> None:
+    definitions = {"losses": {"own": {"args": {"a": 1.0}, "forward": "a * mean(abs(output))"}}}
+    terms = [{"loss": {"type": "mse"}}, {"loss": {"type": "own", "a": 0.1}, "weight": 0.5}]
+    training = {"loss": {"type": "combined", "terms": terms}, "metrics": []}
+    checked(definitions, training, task="regression")
+    found = mistakes_of(lambda: checked(definitions, training, task="multi-label"))
+    assert set(found) == {"/training/loss/terms/0/loss/type", "/training/loss/terms/1/loss"}
+
+
+def test_numbers_may_end_in_relu_under_a_loss_of_ones_own() -> None:
+    layers = [{"type": "flatten"}, {"type": "linear", "out_features": 3}, {"type": "relu"}]
+    definitions = {"losses": {"own": {"forward": "mean(abs(output - target))"}}}
+    training = {"loss": {"type": "own"}, "metrics": []}
+    warnings = checked(definitions, training, task="regression", layers=layers)
+    assert not any("logits" in warning for warning in warnings)
 
 
 def test_groups_need_the_argument_that_they_name() -> None:

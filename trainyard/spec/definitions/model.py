@@ -18,11 +18,10 @@ from trainyard.spec.component import OneOf
 from trainyard.spec.definitions.expressions import Expression, SizeExpression, Update
 from trainyard.spec.fields import Own, expected
 from trainyard.spec.initializers import INITIALIZERS, Constant, Initializer
-from trainyard.spec.language.limits import MAX_CONSTANT, MAX_RANK
+from trainyard.spec.language.limits import MAX_CONSTANT, MAX_ITEMS, MAX_RANK
 
 MAX_DEFINITIONS = 100  # of one kind
 MAX_ARGS = 50
-MAX_LENGTH = 2**31 - 1
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
 ARG_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,49}$"
 
@@ -36,24 +35,18 @@ def is_number(value: Any) -> bool:
     )
 
 
-def is_whole(value: Any) -> bool:
-    """A JSON integer that may be the length of an axis, or how far to go along it."""
-    return is_number(value) and isinstance(value, int) and abs(value) <= MAX_LENGTH
-
-
 def validate_arg(value: Any) -> Any:
-    """A number, true or false, or a list of whole numbers, such as the sides of a window."""
+    """A number, true or false, or a list of numbers: the sides of a window, weights of classes."""
     if is_number(value) or isinstance(value, bool):
         return value
-    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= 2 * MAX_RANK
-    if is_list and all(is_whole(item) for item in value):
+    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= MAX_ITEMS
+    if is_list and all(is_number(item) for item in value):
         return tuple(value)
-    raise expected("a number, true or false, or a short list of whole numbers")
+    raise expected(f"a number, true or false, or a list of at most {MAX_ITEMS} numbers")
 
 
 _NUMBER = {"type": "number", "minimum": -MAX_CONSTANT, "maximum": MAX_CONSTANT}
-_WHOLE = {"type": "integer", "minimum": -MAX_LENGTH, "maximum": MAX_LENGTH}
-_LIST = {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2 * MAX_RANK}
+_LIST = {"type": "array", "items": _NUMBER, "minItems": 1, "maxItems": MAX_ITEMS}
 ARG_SCHEMA = {"anyOf": [_NUMBER, {"type": "boolean"}, _LIST]}
 
 
@@ -107,7 +100,7 @@ class _Part(BaseModel):
     description: Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=2000)] = ""
     """What it is, for people."""
     args: Args = {}
-    """Arguments and their defaults: numbers, true or false, or lists of whole numbers."""
+    """Arguments and their defaults: numbers, true or false, or lists of numbers."""
 
 
 class Parameter(BaseModel):
@@ -155,15 +148,19 @@ class LossDefinition(_Part):
     """What is minimised: one number a batch."""
 
     forward: Expression
-    """A scalar, of `logits`, `probs`, `log_probs` (N, K), `one_hot` (N, K), `p_true`,
-    `log_p_true`, `target` (N)."""
+    """A scalar, of what the task has. Numbers: `output` and `target` (N, K), in units of the
+    targets' deviation. Labels: `logits`, `probs` and `target` (N, K), 0 or 1. Classes: `logits`,
+    `probs`, `log_probs` and `one_hot` (N, K), `target`, the index, `p_true` and `log_p_true` (N).
+    Masks: the same as (N, K, H, W) and (N, H, W). The sizes are `N`, `K`, `H` and `W`."""
 
 
 class MetricDefinition(_Part):
     """What is measured: one number a batch, or one a sample."""
 
     forward: Expression
-    """A mean over the batch, or a value for each sample, of the names that a loss may read."""
+    """A value for each sample, or one for the batch, of the names that a loss may read; numbers are
+    in the dataset's units. A split's figure is the mean over its samples: a batch's one value
+    counts once for each of them."""
     higher_is_better: bool = True
     """What «best» means where it is monitored."""
 

@@ -12,6 +12,7 @@ from trainyard.spec.augmentations.base import Augmentation
 from trainyard.spec.backbones import BACKBONES
 from trainyard.spec.definitions.expressions import assignment_of, tree_of
 from trainyard.spec.definitions.layers import expressions_of
+from trainyard.spec.definitions.losses import mistake_of_own_score
 from trainyard.spec.definitions.model import Definitions, LayerDefinition, OptimizerDefinition
 from trainyard.spec.definitions.types import SECTIONS
 from trainyard.spec.language.tree import names_in
@@ -109,7 +110,8 @@ def _broken_unused(spec: JobSpec, facts: DatasetFacts, graph: Graph) -> Iterator
 def _unused(spec: JobSpec, graph: Graph) -> Iterator[tuple[str, str]]:
     training = spec.training
     used: set[str] = {node.type for node in graph.nodes}
-    parts = [training.loss, training.optimizer, training.schedule, *training.metrics]
+    losses = [loss for _, loss in training.loss.parts()]
+    parts = [*losses, training.optimizer, training.schedule, *training.metrics]
     used |= {part.type for part in (*parts, *training.augment)}
     for section, name, _ in _all(spec.definitions):
         if name not in used and _class_of(spec, section, name) is not None:
@@ -123,7 +125,8 @@ def _why_not(part: Any, facts: DatasetFacts, graph: Graph) -> str | None:
         case Layer() if part.num_parts <= _MOST_PARTS:
             return _why_no_layer(part, graph)
         case Loss() | Metric():
-            mistakes = part.mistakes(facts.num_classes, "")
+            mistake = mistake_of_own_score(part, facts.task, graph.output_shape, "")
+            return mistake.message if mistake else None
         case Augmentation():
             mistakes = part.mistakes(facts.input_shape, "")
     return mistakes[0].message if mistakes else None
