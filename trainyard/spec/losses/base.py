@@ -20,8 +20,9 @@ REGRESSION, FORECASTING = "regression", "forecasting"
 SEGMENTATION = "segmentation"
 
 # What the model is to give a loss: scores that go through a softmax, or a sigmoid where a sample
-# has several labels; vectors of any length whose distances count; or numbers as they are.
-Takes = Literal["logits", "embeddings", "numbers"]
+# has several labels; scores that go through a sigmoid whatever the task; vectors of any length
+# whose distances count; or numbers as they are.
+Takes = Literal["logits", "flag_logits", "embeddings", "numbers"]
 
 
 class Loss(Component):

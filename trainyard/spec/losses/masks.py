@@ -32,6 +32,7 @@ class BinaryCrossEntropy(_OfMasks):
     """
 
     type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    takes: ClassVar[Takes] = "flag_logits"
     positive_weight: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
     """What a positive target counts beside a negative one."""
 
