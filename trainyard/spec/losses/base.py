@@ -45,4 +45,4 @@ class Loss(Component):
         return []
 
 
-LOSSES: Family[Loss] = Family("loss")
+LOSSES: Family[Loss] = Family("loss", is_definable=True)
