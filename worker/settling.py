@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from trainyard.crashpoints import reach
 from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
-from trainyard.status import JobStatus
-from trainyard.store import artifacts, faults, garbage
+from trainyard.status import JobStatus, ReasonCode
+from trainyard.store import artifacts, garbage
 from trainyard.store.blobs import StoredFile
 from trainyard.store.claims import ClaimedJob, finish_job, requeue_job
 from trainyard.store.lease import LeaseLost
-from trainyard.store.states import Reason
+from trainyard.store.states import Reason, reason
 from worker.context import WorkerContext
 from worker.deaths import count_oom_kills, explain
 from worker.messages import Message
@@ -78,16 +78,14 @@ class Settlement:
         self._ring(self._patience.write(lambda session: self._requeue(session, crash)))
 
     def give_back_at_once(self, crash: Reason | None) -> None:
-        """As ``give_back``, without waiting: where that fails, the lease runs out."""
+        """As ``give_back``, without waiting: where that fails, the next claim does it."""
         try:
             with self._context.database.write() as session:
                 status = self._requeue(session, crash)
         except LeaseLost:
             return
-        except Exception as error:
-            if not faults.is_fault(error):
-                raise
-            log.warning("%s is left to its lease: %s", self._claim.id, error)
+        except Exception:  # the last that can be done for this attempt
+            log.exception("%s is left to the next claim", self._claim.id)
             return
         self._ring(status)
 
@@ -139,3 +137,13 @@ class Settlement:
 
         self._patience.write(write)
         reach("finish.committed")
+
+
+def broken(error: Exception) -> Reason:
+    """The reason of an attempt whose supervisor failed."""
+    return reason(
+        ReasonCode.INTERNAL,
+        f"The worker failed while it watched over the training: {type(error).__name__}: "
+        f"{str(error)[:300]}",
+        "See the log of the worker, and whether its machine ran out of memory.",
+    )

@@ -17,6 +17,7 @@ from trainyard.crashpoints import reach
 from trainyard.store.checkpoints import put_checkpoint
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.lease import LeaseLost
+from trainyard.store.states import Reason
 from worker.children import Child, NotStarted, kill_fork_server
 from worker.context import WorkerContext
 from worker.keeper import Keeper
@@ -26,7 +27,7 @@ from worker.patience import STOPPING_SECONDS, Patience, Refused
 from worker.preparing import MissingWeights, not_started, start_message, unprepared
 from worker.reporting import Reporting
 from worker.requests import Requests
-from worker.settling import Settlement
+from worker.settling import Settlement, broken
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,10 @@ def run_job(context: WorkerContext, claim: ClaimedJob, leased_at: float) -> None
         log.warning("%s is not ours any more", claim.id)
     except Refused as refused:
         log.error("%s cannot go on here: %s", claim.id, refused)
-        supervisor.abandon(refused)
+        supervisor.abandon(refused.why)
+    except Exception as error:  # the edge of the task: a fault of our own must not stop the line
+        log.exception("%s cannot be watched over", claim.id)
+        supervisor.abandon(broken(error))
     finally:
         supervisor.close()
         context.activity.job_id = context.activity.trainer_pid = None
@@ -102,10 +106,10 @@ class Supervisor:
         self._reporting.flush()
         return self._settle(exit_code)
 
-    def abandon(self, refused: Refused) -> None:
+    def abandon(self, why: Reason | None) -> None:
         """End the trainer and give the job back, if that much is possible."""
         self._kill()
-        self._settlement.give_back_at_once(refused.why)
+        self._settlement.give_back_at_once(why)
 
     def close(self) -> None:
         """End the trainer and the keeper, whatever happened."""

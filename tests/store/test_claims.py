@@ -219,9 +219,28 @@ def test_what_a_worker_holds_without_knowing_is_queued_again_at_its_next_claim(
     with database.write() as session:  # the answer to its claim was lost
         claims.give_back_forgotten(session, "w1")
     after = reload(database, mine.id)
-    assert (after.status, after.num_crashes) == ("queued", 0)
+    assert (after.status, after.num_crashes) == ("queued", 1)
+    assert after.not_before is not None
+    with database.read() as session:
+        told = session.get_one(Attempt, (mine.id, 1)).reason
+    assert told is not None
+    assert told["code"] == "internal"
+    assert "never learned that it had it" in told["message"]
     assert reload(database, others.id).status == "running"
+    due(database, mine.id)
     assert claim(database, "w1").id == mine.id
+
+
+def test_a_job_that_its_worker_can_neither_train_nor_give_back_fails_in_the_end(
+    database: Database,
+) -> None:
+    job = queued_job(database)
+    for _ in range(3):
+        claim(database, "w1")
+        with database.write() as session:
+            claims.give_back_forgotten(session, "w1", RetryPolicy(max_retries=2))
+        due(database, job.id)
+    assert reload(database, job.id).status == "failed"
 
 
 def test_a_job_that_was_queued_by_a_clock_an_hour_ahead_is_looked_after(

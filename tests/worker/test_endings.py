@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.support.servers import wait_for
 from tests.worker.harness import WorkerProcess, Yard, gone
@@ -182,6 +182,31 @@ def test_a_file_that_the_trainer_cannot_read_is_a_fault_of_the_machine(yard: Yar
     told = first_attempt(yard, job_id).reason
     assert told is not None
     assert "FileNotFoundError" in told["message"]
+
+
+def test_a_supervisor_that_fails_costs_an_attempt_and_the_next_job_gets_its_turn(
+    yard: Yard,
+) -> None:
+    dataset_id = yard.ready_dataset()
+    job_id = yard.submit(dataset_id, ring=False)
+    with yard.database.write() as session:  # neither the trainer nor an outage is to blame
+        session.execute(text(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON checkpoints WHEN NEW.job_id = '{job_id}' "
+            "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        ))  # fmt: skip
+    yard.start_worker(lease_seconds="60", max_retries="1", retry_delay_seconds="1")
+    following = yard.submit(dataset_id)
+    yard.wait_for_status(following, "succeeded")
+    job = yard.wait_for_status(job_id, "failed")
+    assert (job.attempt, job.num_crashes) == (2, 2)
+    assert job.reason is not None
+    assert job.reason["code"] == "internal"
+    assert "while it watched over the training: IntegrityError" in job.reason["message"]
+    first = first_attempt(yard, job_id)
+    assert first.reason is not None
+    assert "not this one" in first.reason["message"]
+    begun = [e for e in yard.events(following) if e.data.get("status") == "running"]
+    assert begun[0].created_at < job.started_at, "it went while the other waited"
 
 
 @contextmanager

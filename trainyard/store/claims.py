@@ -28,6 +28,12 @@ _LOST = reason(
     "The worker went silent while it had the job.",
     "See the log of the worker, and whether its machine ran out of memory.",
 )
+_FORGOTTEN = reason(
+    ReasonCode.INTERNAL,
+    "The worker held the job without training it: it never learned that it had it, or could not "
+    "give it back.",
+    "See the log of the worker, and whether the database was away or its machine out of memory.",
+)
 
 
 @dataclass(frozen=True)
@@ -252,14 +258,17 @@ def _given_up(crash: Reason, num_faults: int) -> Reason:
     return crash | {"message": told}
 
 
-def give_back_forgotten(session: Session, worker_id: str) -> None:
+def give_back_forgotten(
+    session: Session, worker_id: str, retries: RetryPolicy = DEFAULT_RETRIES
+) -> None:
     """Queue again what this worker holds without knowing of it, since it is about to claim.
 
-    The answer to its last claim, or to its giving a job back, was lost with the database.
+    The answer to its last claim was lost with the database, or it could not give the job back.
+    That is a fault, since it may come again, and others are to have their turn.
     """
     held = select(Job).where(Job.status.in_(ON_A_WORKER), Job.worker_id == worker_id)
     for job in session.scalars(held.with_for_update()).all():
-        _give_back(session, job, None, DEFAULT_RETRIES)
+        _give_back(session, job, _FORGOTTEN, retries)
 
 
 @dataclass(frozen=True)
