@@ -32,6 +32,7 @@ from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
+_DRAIN_SECONDS = 1.0
 _LEVELS = {"stdout": "info", "stderr": "warning"}
 
 
@@ -152,21 +153,40 @@ class Supervisor:
     # The trainer and what it tells.
 
     def _watch(self, child: Child) -> None:
-        """Take messages and lines until all pipes are closed, which the trainer's end does."""
+        """Take messages and lines until the trainer's end, and then what it has left."""
         sources: list[Any] = [child.messages, *child.lines]
-        while sources:
+        has_ended = False
+        while sources and not has_ended:
             due = self._reporting.seconds_to_flush()
             timeout = _LOOK_SECONDS if due is None else min(due, _LOOK_SECONDS)
             began = time.monotonic()
-            ready: list[Any] = wait(sources, timeout)
+            ready: list[Any] = wait([*sources, child.sentinel], timeout)
             self._watchdog.listened(min(time.monotonic() - began, timeout))
-            for source in ready:
-                if not self._take(source):
-                    sources.remove(source)
+            has_ended = child.sentinel in ready
+            self._take_ready(sources, ready)
             self._ask_to_stop_if_due(child)
             if self._outcome is None:
                 self._watchdog.look(child)
             self._reporting.flush_if_due()
+        self._drain(child, sources)
+
+    def _drain(self, child: Child, sources: list[Any]) -> None:
+        """Take what a trainer that is gone has written.
+
+        Its pipes need not be closed: a process that it started may hold them, and write on.
+        """
+        until = time.monotonic() + _DRAIN_SECONDS
+        while True:
+            ready: list[Any] = wait(sources, 0)
+            is_late = child.messages not in ready and time.monotonic() > until
+            if not ready or is_late:
+                return
+            self._take_ready(sources, ready)
+
+    def _take_ready(self, sources: list[Any], ready: list[Any]) -> None:
+        for source in [source for source in sources if source in ready]:
+            if not self._take(source):
+                sources.remove(source)
 
     def _take(self, source: LineReader | MessageReader) -> bool:
         """One read; false at the end of the source."""
