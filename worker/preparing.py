@@ -26,9 +26,12 @@ class MissingWeights(Exception):
         return reason(ReasonCode.BAD_DATA, str(self), hint)
 
 
-def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[], None]) -> Message:
+def start_message(
+    context: WorkerContext, claim: ClaimedJob, leased_at: float, go_on: Callable[[], None]
+) -> Message:
     """The trainer's first message; see ``worker.trainer``.
 
+    ``leased_at`` is when the attempt began, by the monotonic clock, which all processes share.
     ``go_on`` is called again and again while large files are read, and may raise.
 
     Raises:
@@ -39,7 +42,7 @@ def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[],
         "spec": claim.spec,
         "folder": str(folder),
         "device": context.settings.device,
-        "used_seconds": claim.used_seconds,
+        "began": leased_at - claim.used_seconds,
         "halvings": claim.num_memory_kills,
     }
     init_from = claim.spec["training"].get("init_from")

@@ -16,6 +16,7 @@ from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import artifacts, garbage
+from trainyard.store.attempts import note_used
 from trainyard.store.blobs import StoredFile
 from trainyard.store.claims import ClaimedJob, finish_job, requeue_job
 from trainyard.store.lease import LeaseLost
@@ -92,6 +93,7 @@ class Settlement:
     def _requeue(self, session: Session, crash: Reason | None) -> JobStatus:
         retries = self._context.settings.retries
         status = requeue_job(session, self._claim.lease, crash=crash, retries=retries)
+        note_used(session, self._claim.id, self._claim.attempt, self._reporting.used_seconds)
         reach("requeue.written")
         return status
 

@@ -66,23 +66,26 @@ class Supervisor:
         self._context, self._claim = context, claim
         self._requests = Requests()
         self._patience = Patience(context, claim.lease, self._requests)
-        self._reporting = Reporting(context, claim, self._patience)
+        self._leased_at = leased_at
+        self._reporting = Reporting(context, claim, self._patience, leased_at)
         self._settlement = Settlement(context, claim, self._patience, self._reporting)
         self._outcome: Message | None = None
         self._last_lines: deque[str] = deque(maxlen=5)
-        self._watchdog = Watchdog(claim, context.settings.hang_seconds)
+        self._watchdog = Watchdog(claim, context.settings.hang_seconds, leased_at)
         self._stop_asked = False
         self._kill_at: float | None = None
         self._child: Child | None = None
         self._starting = False
-        self._keeper = Keeper(context, claim.lease, leased_at, self._requests, self._kill)
+        self._keeper = Keeper(context, claim, leased_at, self._requests, self._kill)
 
     def run(self) -> None:
         """Watch the trainer to its end and settle the job."""
         self._keeper.start()
+        if self._watchdog.over_time is not None:
+            return self._settlement.fail(self._watchdog.over_time)
         try:
             start = self._patience.insist(
-                lambda: start_message(self._context, self._claim, self._go_on)
+                lambda: start_message(self._context, self._claim, self._leased_at, self._go_on)
             )
         except MissingWeights as error:
             return self._settlement.fail(error.reason)

@@ -23,6 +23,7 @@ from tests.support.servers import opened
 from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import claims, events, jobs
+from trainyard.store.attempts import note_used
 from trainyard.store.checkpoints import list_checkpoints, put_checkpoint
 from trainyard.store.database import Database
 from trainyard.store.lease import Lease, LeaseLost
@@ -190,16 +191,21 @@ def test_a_claim_knows_what_is_told_already_of_the_step_it_goes_on_from(
     assert (again.start_step, again.told) == (4, {"train/loss", "test/loss"})
 
 
-def test_a_claim_knows_the_time_that_all_earlier_attempts_took(database: Database) -> None:
+def test_a_claim_knows_the_time_that_all_earlier_attempts_took_by_their_own_clocks(
+    database: Database,
+) -> None:
     job = queued_job(database)
-    for seconds in (20, 30):
+    for seconds in (20.0, 30.5):
         claimed = claim(database)
-        begin = {"started_at": now() - timedelta(seconds=seconds)}
+        begin = {"started_at": now() - timedelta(hours=10)}  # silent for long, or a clock was moved
         this = (Attempt.job_id == job.id) & (Attempt.number == claimed.attempt)
         with database.write() as session:
+            note_used(session, job.id, claimed.attempt, 3.0)
+            note_used(session, job.id, claimed.attempt, seconds)
             session.execute(update(Attempt).where(this).values(**begin))
-            claims.requeue_job(session, claimed.lease)
-    assert claim(database).used_seconds == pytest.approx(50, abs=5)
+        expire(database)
+        due(database, job.id)
+    assert claim(database).used_seconds == 50.5
 
 
 def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> None:

@@ -1,0 +1,29 @@
+"""What the attempts at a job have left: where the next one begins, and what is known by then."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from trainyard.store.tables import Attempt, Checkpoint
+
+
+def last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:
+    """The one that the next attempt goes on from."""
+    newest = (Checkpoint.job_id == job_id) & Checkpoint.is_last & Checkpoint.complete
+    return session.scalar(select(Checkpoint).where(newest))
+
+
+def used_seconds(session: Session, job_id: str) -> float:
+    """What all attempts took together, by the clocks of their workers."""
+    total = select(func.sum(Attempt.used_seconds)).where(Attempt.job_id == job_id)
+    return session.scalar(total) or 0.0
+
+
+def note_used(session: Session, job_id: str, attempt: int, seconds: float) -> None:
+    """So long an attempt has taken by now; after a write that proved its lease."""
+    this = (Attempt.job_id == job_id) & (Attempt.number == attempt)
+    session.execute(
+        update(Attempt).where(this).values(used_seconds=seconds),
+        execution_options={"synchronize_session": False},
+    )
