@@ -58,8 +58,9 @@ class Settlement:
     def settle_death(self, exit_code: int | None, last_lines: deque[str]) -> None:
         """The trainer is gone and has said nothing."""
         oom_kills = count_oom_kills() - self._oom_kills
+        has_fitted = self.has_begun or self._claim.start_step > 0
         death = explain(
-            exit_code, last_lines, oom_kills, self.estimate_bytes, splittable=self.has_begun
+            exit_code, last_lines, oom_kills, self.estimate_bytes, has_fitted=has_fitted
         )
         self._reporting.log("error", death.reason["message"])
         self._reporting.flush()

@@ -208,6 +208,21 @@ def test_a_claim_knows_the_time_that_all_earlier_attempts_took_by_their_own_cloc
     assert claim(database).used_seconds == 50.5
 
 
+def test_only_kills_without_a_newer_checkpoint_count_for_smaller_parts(database: Database) -> None:
+    job = queued_job(database)
+    killed, counts = reason(ReasonCode.OUT_OF_MEMORY, "killed"), []
+    # The checkpoint that each attempt leaves, if it leaves one; then memory runs out.
+    for step in (None, None, 100, 200, None, 300, 400):
+        claimed = claim(database)
+        counts.append((claimed.start_step, claimed.num_memory_kills))
+        if step is not None:
+            store_checkpoint(database, claimed, step)
+        with database.write() as session:
+            claims.requeue_job(session, claimed.lease, crash=killed)
+        due(database, job.id)
+    assert counts == [(0, 0), (0, 1), (0, 2), (100, 0), (200, 0), (200, 1), (300, 0)]
+
+
 def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> None:
     queued_job(database)
     claimed = claim(database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from trainyard.status import ReasonCode
 from trainyard.store.tables import Attempt, Checkpoint
 
 
@@ -27,3 +28,15 @@ def note_used(session: Session, job_id: str, attempt: int, seconds: float) -> No
         update(Attempt).where(this).values(used_seconds=seconds),
         execution_options={"synchronize_session": False},
     )
+
+
+def num_memory_kills(session: Session, job_id: str, step: int) -> int:
+    """How often memory ran out since the job began at this step: what attempts that got further
+    met with is no reason to go on in smaller parts."""
+    query = select(Attempt.start_step, Attempt.reason).where(Attempt.job_id == job_id)
+    kills = 0
+    for begun, why in session.execute(query.order_by(Attempt.number.desc())):
+        if begun != step:
+            break
+        kills += why is not None and why["code"] == ReasonCode.OUT_OF_MEMORY
+    return kills

@@ -14,7 +14,7 @@ from trainyard.jsonable import jsonable
 from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
 from trainyard.store import line
-from trainyard.store.attempts import last_checkpoint, used_seconds
+from trainyard.store.attempts import last_checkpoint, num_memory_kills, used_seconds
 from trainyard.store.datasets import stored_prefix
 from trainyard.store.events import NewEvent, add_events, metrics_at
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
@@ -52,7 +52,7 @@ class ClaimedJob:
     start_step: int  # the step of that
     told: frozenset[str]  # the metrics that are known of that step already
     used_seconds: float  # by earlier attempts, to go on or in vain
-    num_memory_kills: int  # earlier attempts that took more memory than there was
+    num_memory_kills: int  # attempts that began here and took more memory than there was
 
     @property
     def id(self) -> str:
@@ -106,7 +106,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
     step = last.step if last else 0
     past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
     session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
-    used = used_seconds(session, job.id)
+    used, kills = used_seconds(session, job.id), num_memory_kills(session, job.id, step)
     worker = session.get(Worker, worker_id)
     session.execute(
         insert(Attempt),
@@ -134,14 +134,8 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         start_step=step,
         told=metrics_at(session, job.id, step),
         used_seconds=used,
-        num_memory_kills=_num_memory_kills(session, job.id),
+        num_memory_kills=kills,
     )
-
-
-def _num_memory_kills(session: Session, job_id: str) -> int:
-    """Attempts that ended so, and were followed by another."""
-    reasons = session.scalars(select(Attempt.reason).where(Attempt.job_id == job_id))
-    return sum(why is not None and why["code"] == ReasonCode.OUT_OF_MEMORY for why in reasons)
 
 
 def renew_lease(session: Session, lease: Lease, duration: timedelta) -> JobStatus:
