@@ -16,7 +16,7 @@ from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import artifacts, garbage
-from trainyard.store.attempts import note_used
+from trainyard.store.attempts import drop_damaged, note_used
 from trainyard.store.blobs import StoredFile
 from trainyard.store.claims import ClaimedJob, finish_job, requeue_job
 from trainyard.store.lease import LeaseLost
@@ -78,6 +78,15 @@ class Settlement:
     def give_back(self, crash: Reason | None) -> None:
         """Another attempt may go better, or the job was asked to pause or to end."""
         self._ring(self._patience.write(lambda session: self._requeue(session, crash)))
+
+    def give_back_without(self, checkpoint_id: str, crash: Reason) -> None:
+        """Another attempt goes on from an older checkpoint than this one, which is damaged."""
+
+        def write(session: Session) -> JobStatus:
+            drop_damaged(session, self._claim.lease, checkpoint_id)
+            return self._requeue(session, crash)
+
+        self._ring(self._patience.write(write))
 
     def give_back_at_once(self, crash: Reason | None) -> None:
         """As ``give_back``, without waiting: where that fails, the next claim does it."""

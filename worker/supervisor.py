@@ -24,7 +24,13 @@ from worker.keeper import Keeper
 from worker.lines import LineReader
 from worker.messages import Message, MessageReader
 from worker.patience import STOPPING_SECONDS, Patience, Refused
-from worker.preparing import MissingWeights, not_started, start_message, unprepared
+from worker.preparing import (
+    DamagedCheckpoint,
+    MissingWeights,
+    not_started,
+    start_message,
+    unprepared,
+)
 from worker.reporting import Reporting
 from worker.requests import Requests
 from worker.settling import Settlement, broken
@@ -89,6 +95,9 @@ class Supervisor:
             )
         except MissingWeights as error:
             return self._settlement.fail(error.reason)
+        except DamagedCheckpoint as error:
+            log.exception("%s has to go on from an older checkpoint", self._claim.id)
+            return self._settlement.give_back_without(error.id, error.reason)
         except (LeaseLost, Refused):
             raise
         except Exception as error:  # the edge of the task: whatever the store answers

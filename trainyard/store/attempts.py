@@ -6,6 +6,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from trainyard.status import ReasonCode
+from trainyard.store.garbage import discard
+from trainyard.store.lease import Lease, lock_leased
 from trainyard.store.tables import Attempt, Checkpoint
 
 
@@ -40,3 +42,23 @@ def num_memory_kills(session: Session, job_id: str, step: int) -> int:
             break
         kills += why is not None and why["code"] == ReasonCode.OUT_OF_MEMORY
     return kills
+
+
+def drop_damaged(session: Session, lease: Lease, checkpoint_id: str) -> None:
+    """Delete a checkpoint that cannot be read; the next attempt goes on from the newest other.
+
+    Raises:
+        LeaseLost: the job is somebody else's by now; nothing is written.
+    """
+    lock_leased(session, lease)
+    damaged = session.get(Checkpoint, checkpoint_id)
+    if damaged is None:
+        return
+    if damaged.store_key is not None:
+        discard(session, damaged.store_key)
+    session.delete(damaged)
+    others = (Checkpoint.job_id == lease.job_id) & Checkpoint.complete
+    others &= Checkpoint.id != checkpoint_id
+    newest = select(Checkpoint).where(others).order_by(Checkpoint.step.desc()).limit(1)
+    if (checkpoint := session.scalar(newest)) is not None:
+        checkpoint.is_last = True
