@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from trainyard.errors import NotFound
 from trainyard.status import ReasonCode
@@ -52,17 +52,10 @@ def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[],
     # Another transaction, which is none where the pieces come out of the store.
     with context.database.read() as session:
         parts = [
-            _joined(read_chunks(session, checkpoint, part, context.blobs), go_on) for part in _PARTS
+            b"".join(read_chunks(session, checkpoint, part, context.blobs, go_on))
+            for part in _PARTS
         ]
     return Message("start", data, tuple(parts))
-
-
-def _joined(pieces: Iterable[bytes], go_on: Callable[[], None]) -> bytes:
-    whole = bytearray()
-    for piece in pieces:
-        go_on()
-        whole += piece
-    return bytes(whole)
 
 
 def _initial(
@@ -75,7 +68,7 @@ def _initial(
         with context.database.read() as session:
             found = find_initial(session, claim.owner_id, init_from)
         with context.database.read() as session:
-            return _joined(initial_pieces(session, found, context.blobs), go_on)
+            return b"".join(initial_pieces(session, found, context.blobs, go_on))
     except NotFound as error:
         raise MissingWeights(error.detail) from error
 
