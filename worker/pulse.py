@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from trainyard.store import faults, garbage, workers
+from worker import scratch
 from worker.context import WorkerContext
 from worker.reaper import Reaper
 from worker.work import Role, anything_waits
@@ -72,6 +73,7 @@ class Pulse:
     def _sweep_until_ended(self) -> None:
         while not self._ended.is_set():
             try:
+                scratch.sweep(self._context)
                 garbage.collect(self._context.database, self._context.blobs)
             except Exception as error:
                 if faults.is_fault(error):
