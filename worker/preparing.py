@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from trainyard.errors import NotFound
 from trainyard.status import ReasonCode
@@ -79,18 +79,12 @@ def _parts_of(
     try:
         # Another transaction, which is none where the pieces come out of the store.
         with context.database.read() as session:
-            read = [read_chunks(session, checkpoint, part, context.blobs) for part in _PARTS]
-            return tuple(_joined(pieces, go_on) for pieces in read)
+            return tuple(
+                b"".join(read_chunks(session, checkpoint, part, context.blobs, go_on))
+                for part in _PARTS
+            )
     except (CorruptCheckpoint, NotFound) as error:
         raise DamagedCheckpoint(checkpoint, error) from error
-
-
-def _joined(pieces: Iterable[bytes], go_on: Callable[[], None]) -> bytes:
-    whole = bytearray()
-    for piece in pieces:
-        go_on()
-        whole += piece
-    return bytes(whole)
 
 
 def _initial(
@@ -103,7 +97,7 @@ def _initial(
         with context.database.read() as session:
             found = find_initial(session, claim.owner_id, init_from)
         with context.database.read() as session:
-            return _joined(initial_pieces(session, found, context.blobs), go_on)
+            return b"".join(initial_pieces(session, found, context.blobs, go_on))
     except NotFound as error:
         raise MissingWeights(error.detail) from error
 

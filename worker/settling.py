@@ -119,7 +119,8 @@ class Settlement:
 
     def _store_file(self, name: str, data: bytes) -> None:
         key = artifacts.artifact_key(self._claim.id, self._claim.attempt, name)
-        stored: StoredFile = self._patience.insist(lambda: self._context.blobs.put_bytes(key, data))
+        blobs, go_on = self._context.blobs, self._patience.go_on
+        stored: StoredFile = self._patience.insist(lambda: blobs.put_bytes(key, data, go_on))
         reach("model.stored")
         try:
             self._patience.write(

@@ -259,6 +259,7 @@ class Supervisor:
                 keep_last=keep["keep_last"],
                 keep_best=keep["keep_best"],
                 blobs=self._context.blobs if in_store else None,
+                go_on=self._patience.go_on,
             )
         )
         self._context.waker.wake(self._claim.id)
