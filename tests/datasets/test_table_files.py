@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
-from trainyard.datasets import DatasetOptions, SplitOptions, open_dataset
+from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
 
 from .conftest import Ingest, messages, picture, random_pictures, zip_of
 from .tables import csv_of, parquet_of
@@ -53,6 +55,15 @@ def test_lines_that_begin_with_a_hash_are_passed_over(take: Ingest, above):
 def test_the_first_name_of_a_column_may_begin_with_a_hash(take: Ingest):
     manifest = take(csv_of(("#size", *HEADER[1:]), ROWS), KIND)
     assert manifest.features[0] == "#size"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_packed_table_is_the_same(take: Ingest, pack):
+    table = csv_of(HEADER, ROWS)
+    assert take(pack(table), KIND).sha256 == take(table, KIND, name="plain").sha256
+    rows = {"size": [row[0] for row in ROWS], "kind": [row[3] for row in ROWS]}
+    parquet = take(pack(parquet_of(rows)), KIND, name="parquet")
+    assert parquet.features == ["size"]
 
 
 def test_quoted_fields_hold_delimiters_quotes_and_line_ends(take: Ingest, tmp_path: Path):
@@ -121,3 +132,16 @@ def test_files_named_after_splits_are_these_splits(take: Ingest):
     manifest = take(zip_of({name: csv_of(HEADER, rows) for name, rows in files.items()}), KIND)
     assert [s.num_samples for s in manifest.splits.values()] == [40, 10, 10]
     assert manifest.made_splits == []
+
+
+def test_a_table_that_unpacks_without_end_is_refused(refuse):
+    packed = zstandard.compress(b"size,kind\n" + b"1,x\n" * 500_000)
+    limits = IngestLimits(max_unpacked_bytes=1_000_000)
+    assert "unpacks to more than the limit of 1,000,000 bytes" in refuse(packed, KIND, limits)
+    assert "the archive is damaged" in refuse(packed[: len(packed) // 2], KIND)
+
+
+def test_frames_of_zstandard_follow_each_other(take: Ingest):
+    table = csv_of(HEADER, ROWS)
+    packed = zstandard.compress(table[:200]) + zstandard.compress(table[200:])
+    assert take(packed, KIND).sha256 == take(table, KIND, name="plain").sha256
