@@ -48,7 +48,8 @@ def test_windows_targets_and_baselines_are_those_worked_by_hand(take: Ingest, tm
     assert y.tolist() == [[12, 16], [16, 15]]
     assert manifest.series.model_dump() == {
         "window": 3, "horizon": 2, "time": "day", "time_format": "ISO 8601", "group": None,
-        "num_series": 1, "predict": "value", "baselines": ["last_value", "mean", "drift"],
+        "wide": False, "num_series": 1, "predict": "value",
+        "baselines": ["last_value", "mean", "drift"],
     }  # fmt: skip
     expected = [
         [[13, 13], [34 / 3, 34 / 3], [13 + 1.5, 13 + 3]],

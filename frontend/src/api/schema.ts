@@ -1477,6 +1477,7 @@ export interface components {
              *       "time": null,
              *       "time_format": null,
              *       "volume_size": null,
+             *       "wide": false,
              *       "window": null
              *     }
              */
@@ -1598,6 +1599,11 @@ export interface components {
                 number,
                 number
             ] | null;
+            /**
+             * Wide
+             * @default false
+             */
+            wide: boolean;
             /**
              * Window
              * @default null
@@ -2856,6 +2862,11 @@ export interface components {
             time: string | null;
             /** Time Format */
             time_format?: string | null;
+            /**
+             * Wide
+             * @default false
+             */
+            wide: boolean;
             /** Window */
             window: number;
         };
