@@ -48,7 +48,8 @@ def test_windows_targets_and_baselines_are_those_worked_by_hand(take: Ingest, tm
     assert y.tolist() == [[12, 16], [16, 15]]
     assert manifest.series.model_dump() == {
         "window": 3, "horizon": 2, "time": "day", "time_format": "ISO 8601", "group": None,
-        "num_series": 1, "predict": "value", "baselines": ["last_value", "mean", "drift"],
+        "wide": False, "num_series": 1, "predict": "value",
+        "baselines": ["last_value", "mean", "drift"],
     }  # fmt: skip
     expected = [
         [[13, 13], [34 / 3, 34 / 3], [13 + 1.5, 13 + 3]],
@@ -277,3 +278,14 @@ def test_nothing_known_before_a_moment_changes_with_what_comes_after(
         found.append(known_before(open_dataset(folder / name), 1000 + 10 * moment))
     assert found[0] == found[1]
     assert len(found[0]) == 2 * max(0, moment - 6 - 3 + 1)
+
+
+def test_directions_come_back_from_their_download_with_naive_ones(take: Ingest, tmp_path: Path):
+    options = DatasetOptions(target="close", time="day", window=4, predict="direction")
+    before = take(one_series(prices(80)), options)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "store" / "out").iterdir()}
+    after = take(zip_of(files), name="again")
+    assert (after.sha256, after.series) == (before.sha256, before.series)
+    first, again = opened(tmp_path), opened(tmp_path, "again")
+    for split in first.splits:
+        np.testing.assert_array_equal(first.baselines[split], again.baselines[split])

@@ -98,6 +98,7 @@ class DatasetOptions(BaseModel):
     time: str | None = None  # column that orders the rows of a series
     time_format: str | None = None  # how it writes moments, in strptime's signs; else what fits
     group: str | None = None  # column: rows of one group never stand in two splits, or a series
+    wide: bool = False  # every column of numbers is a series, beside that of the time
     window: PositiveInt | None = None  # rows that a forecast is made from
     horizon: PositiveInt = 1  # rows ahead, each of which is an output
     predict: Literal["value", "change", "direction"] = "value"  # of the target, in a forecast
@@ -156,6 +157,7 @@ class SeriesInfo(BaseModel):
     time: str | None  # the column of the time
     time_format: str | None = None  # how it writes moments, where they are text
     group: str | None  # the column that tells the series apart
+    wide: bool = False  # each column of numbers was a series, in a table beside the time
     num_series: int
     predict: Literal["value", "change", "direction"] = "value"
     baselines: list[str] = []  # the rows of ``<split>_baselines.npy``, such as last_value

@@ -1478,6 +1478,7 @@ export interface components {
              *       "time": null,
              *       "time_format": null,
              *       "volume_size": null,
+             *       "wide": false,
              *       "window": null
              *     }
              */
@@ -1604,6 +1605,11 @@ export interface components {
                 number,
                 number
             ] | null;
+            /**
+             * Wide
+             * @default false
+             */
+            wide: boolean;
             /**
              * Window
              * @default null
@@ -2862,6 +2868,11 @@ export interface components {
             time: string | null;
             /** Time Format */
             time_format?: string | null;
+            /**
+             * Wide
+             * @default false
+             */
+            wide: boolean;
             /** Window */
             window: number;
         };

@@ -29,11 +29,13 @@ class Reading(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """values: (n,) NaN where empty or wrong; infinity counts as wrong."""
+    """values: (n,) NaN where empty or wrong; infinity counts as wrong. ``is_plain``: all cells are
+    numbers without a mark."""
 
     values: Floats
     empty: Bools
     wrong: Bools
+    is_plain: bool
 
 
 def is_text(kind: Any) -> bool:
@@ -75,23 +77,24 @@ def numbers_of(column: Any, numerals: Numerals = POINT) -> Numbers:
     if not is_text(column.type):
         values = _floats(column.cast(pa.float64(), safe=False))
         empty = _bools(column.is_null()) | np.isnan(values)
+        is_plain = True
     else:
-        values, empty = _parsed(column, numerals)
+        values, empty, is_plain = _parsed(column, numerals)
     wrong = ~empty & ~np.isfinite(values)
     values = np.where(wrong, np.nan, values)
-    return Numbers(values, empty, wrong)
+    return Numbers(values, empty, wrong, is_plain)
 
 
-def _parsed(column: Any, numerals: Numerals) -> tuple[Floats, Bools]:
+def _parsed(column: Any, numerals: Numerals) -> tuple[Floats, Bools, bool]:
     if numerals == POINT or not pc.any(pc.match_substring(column, numerals.thousands)).as_py():
         try:  # the common case: nothing but numbers
             values = _floats(column.cast(pa.float64()))
             if np.isfinite(values).all():
-                return values, np.zeros(len(values), np.bool_)
+                return values, np.zeros(len(values), np.bool_), True
         except pa.ArrowInvalid:
             pass
     text = texts_of(column)
-    return numerals.read(text), _bools(text.is_null())
+    return numerals.read(text), _bools(text.is_null()), False
 
 
 def moments_of(column: Any, how: Reading) -> Ints:

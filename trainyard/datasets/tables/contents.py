@@ -10,6 +10,7 @@ from trainyard.datasets.tables.series import series_contents
 from trainyard.datasets.tables.source import Source, check_columns
 from trainyard.datasets.tables.survey import survey
 from trainyard.datasets.tables.tabular import tabular_contents
+from trainyard.datasets.tables.wide import long_tables
 
 
 def table_contents(sources: list[Source], upload: Upload) -> Contents:
@@ -19,6 +20,11 @@ def table_contents(sources: list[Source], upload: Upload) -> Contents:
         RejectedDataset: through the report, with every mistake in files and options.
     """
     names = check_columns(sources, upload)
+    if upload.options.wide:
+        if not is_series(upload.options.model_copy(update={"time": "any"})):
+            upload.report.reject("options.wide: is for series, and the option `task` says other")
+        sources, upload = long_tables(sources, names, upload)
+        names = list(sources[0].columns)
     roles = roles_of(names, len(sources), upload)
     columns = survey(sources, names)
     if not next(iter(columns.values())).num_rows:

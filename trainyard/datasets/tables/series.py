@@ -96,6 +96,7 @@ def series_contents(
             time=time,
             time_format=columns[time].time_format if time else None,
             group=group,
+            wide=options.wide,
             num_series=len(series.names),
             predict=options.predict,
             baselines=baselines,

@@ -21,12 +21,18 @@ class Source:
 
     ``read`` streams the columns asked for as record batches, from the file's start each time it is
     called. With ``decimal_comma`` text seems to write numbers so; ``survey`` decides by column.
+    Of each row of the file ``per_row`` of the table are made.
     """
 
     name: str
     columns: tuple[str, ...]
     read: Callable[[list[str]], Iterator[Any]]
     decimal_comma: bool = False
+    per_row: int = 1
+
+    def row_of(self, index: int) -> int:
+        """The row of the file, from 1 below its header, that a row of the table is of."""
+        return index // self.per_row + 1
 
 
 def open_stream(stream: Stream) -> Any:

@@ -43,6 +43,7 @@ class Stored:
     def __init__(
         self, sources: list[Source], columns: dict[str, Column], wanted: Wanted, upload: Upload
     ) -> None:
+        self._sources = sources
         self.file_names = [source.name for source in sources]
         self._numbering: dict[str, dict[str, int]] = {name: {} for name in wanted.texts}
         self._columns, self._wanted = columns, wanted
@@ -70,7 +71,8 @@ class Stored:
         """What the user calls a row, counted from 1 below its file's header."""
         file = int(self.file_of(np.array([row]))[0])
         start = int(self._ends[file - 1]) if file else 0
-        return f"{self.file_names[file]} row {row - start + 1}"
+        source = self._sources[file]
+        return f"{source.name} row {source.row_of(row - start)}"
 
     def _read(self, source: Source, numbers: _Growing, texts: _Growing, moments: _Growing) -> int:
         """Append a file's rows; how many they are."""

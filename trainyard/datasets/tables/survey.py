@@ -112,7 +112,7 @@ def survey(sources: list[Source], columns: list[str]) -> dict[str, Column]:
         start = 0
         for batch in source.read(columns):
             for name, cells in zip(columns, batch.columns, strict=True):
-                _take(found[name], tallies[name], plain(cells), source.name, start)
+                _take(found[name], tallies[name], plain(cells), source, start)
             start += batch.num_rows
         for name, column in found.items():  # the first of those that read most cells
             best = min(tallies[name], key=lambda tally: tally.num_wrong)
@@ -121,7 +121,7 @@ def survey(sources: list[Source], columns: list[str]) -> dict[str, Column]:
     return found
 
 
-def _take(column: Column, tallies: list[Tally], cells: Any, file: str, start: int) -> None:
+def _take(column: Column, tallies: list[Tally], cells: Any, source: Source, start: int) -> None:
     column.num_rows += len(cells)
     if pa.types.is_null(cells.type):
         column.num_empty += len(cells)
@@ -130,14 +130,16 @@ def _take(column: Column, tallies: list[Tally], cells: Any, file: str, start: in
         column.num_empty += cells.null_count
     elif is_text(cells.type):
         _take_text(column, cells)
-        _take_numbers(column, tallies, cells, file, start)
+        _take_numbers(column, tallies, cells, source, start)
     elif is_number(cells.type):
-        _take_numbers(column, tallies, cells, file, start)
+        _take_numbers(column, tallies, cells, source, start)
     else:
         column.is_other = True
 
 
 def _take_text(column: Column, cells: Any) -> None:
+    if len(column.texts) > MAX_VALUES and column.fitting == {}:
+        return  # there is nothing more to learn
     texts = texts_of(cells).drop_null()
     if len(column.texts) <= MAX_VALUES:
         column.texts.update(pc.unique(texts).to_pylist())
@@ -148,6 +150,8 @@ def _take_text(column: Column, cells: Any) -> None:
         fitting[name] += num_fitting(texts, name)
 
 
-def _take_numbers(column: Column, tallies: list[Tally], cells: Any, file: str, start: int) -> None:
-    num_empty = [tally.take(cells, file, start) for tally in tallies]
+def _take_numbers(
+    column: Column, tallies: list[Tally], cells: Any, source: Source, start: int
+) -> None:
+    num_empty = [tally.take(cells, source, start) for tally in tallies]
     column.num_empty += num_empty[0]

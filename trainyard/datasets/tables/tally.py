@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from trainyard.datasets.tables.cells import is_text, numbers_of, texts_of
+from trainyard.datasets.tables.cells import numbers_of, texts_of
 from trainyard.datasets.tables.numerals import MARKS, POINT, Numerals
+from trainyard.datasets.tables.source import Source
 
 MAX_VALUES = 64  # distinct ones of a column that are remembered
 NUM_EXAMPLES = 3
@@ -30,7 +31,7 @@ class Tally:
     is_doubtful: bool = False
     is_clear: bool = False
 
-    def take(self, cells: Any, file: str, start: int) -> int:
+    def take(self, cells: Any, source: Source, start: int) -> int:
         """Count cells, which follow ``start`` others of their file; how many are empty."""
         numbers = numbers_of(cells, self.numerals)
         self.num_wrong += int(numbers.wrong.sum())
@@ -38,10 +39,11 @@ class Tally:
         if len(known):
             self.is_whole &= bool(np.all(np.floor(known) == known))
         for row in np.flatnonzero(numbers.wrong)[: NUM_EXAMPLES - len(self.examples)]:
-            self.examples.append(f'"{str(cells[row])[:40]}" in {file} row {start + row + 1}')
+            where = f"{source.name} row {source.row_of(start + int(row))}"
+            self.examples.append(f'"{str(cells[row])[:40]}" in {where}')
         if len(self.numbers) <= MAX_VALUES:
             self.numbers.update(np.unique(known).tolist())
-        if is_text(cells.type):
+        if not numbers.is_plain:
             self._look_for_marks(cells, numbers.values)
         return int(numbers.empty.sum())
 

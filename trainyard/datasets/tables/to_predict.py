@@ -27,6 +27,7 @@ from trainyard.datasets.tables.source import Source, check_columns
 from trainyard.datasets.tables.stored import Stored, Wanted
 from trainyard.datasets.tables.survey import survey
 from trainyard.datasets.tables.time_column import settle_known_time
+from trainyard.datasets.tables.wide import to_long
 
 MAX_SAMPLES = 10_000
 MAX_NAMED = 20  # rows or series that are named in a refusal
@@ -63,8 +64,12 @@ def table_samples(
 def _samples(manifest: Manifest, upload: Upload) -> Samples:
     sources = _opened(upload)
     present = check_columns(sources, upload)
-    channels = _channels(manifest.features, present, upload)
     series = manifest.series
+    if series and series.wide and series.time in present:
+        wide = [name for name in present if name != series.time]
+        sources = to_long(sources, wide, [series.time], upload)
+        present = list(sources[0].columns)
+    channels = _channels(manifest.features, present, upload)
     others = [series.time, series.group] if series else []
     columns = [c for c in others if c and not (c == FILE_GROUP and c not in present)]
     for name in columns:
