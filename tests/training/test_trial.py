@@ -114,6 +114,25 @@ def test_every_task_has_its_dead_parameters_found_and_no_others(
         assert [(f.kind, f.path) for f in found] == [("error", "/definitions/layers/own/params/b")]
 
 
+@pytest.mark.parametrize(
+    ("task", "right", "wrong"),
+    [
+        ("classification", "-mean(log_p_true)", "mean(log(p_true - 1))"),
+        ("multi-label", "mean(abs(probs - target))", "mean(log(probs - 1))"),
+        ("regression", "mean(abs(output - target))", "mean(log(output - output)) + mean(target)"),
+        ("forecasting", "mean((output - target) ** 2)", "mean(output / (target - target))"),
+    ],
+)
+def test_own_losses_and_metrics_of_every_task_are_tried(task: str, right: str, wrong: str) -> None:
+    paths = []
+    for forward in (right, wrong):
+        own = {"losses": {"own": {"forward": forward}}, "metrics": {"mine": {"forward": forward}}}
+        spec = defined_job(own, HEAD, loss={"type": "own"}, metrics=["mine"])
+        graph = resolve(spec.model, (1, 12, 12), 3, task=task)
+        paths.append([found.path for found in try_definitions(spec, graph, task=task)])
+    assert paths == [[], ["/definitions/metrics/mine/forward", "/definitions/losses/own/forward"]]
+
+
 @pytest.mark.parametrize("loss", ["cross_entropy", "focal", "dice", "tversky", "iou"])
 def test_masks_are_tried_with_masks(loss: str) -> None:
     layers = [CONV | {"padding": 1}, {"type": "own"}, CONV | {"out_channels": 3, "padding": 1}]

@@ -35,6 +35,9 @@ class GemPool2d(Layer):
     def num_params(self, *shapes: Shape) -> int:
         return 1
 
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("p",)
+
     def build(self, *shapes: Shape) -> nn.Module:
         import torch
         from torch import nn
