@@ -1,9 +1,21 @@
 // What an upload is to be read as, for those who know better than the scan; closed at first.
-import { Button, Collapse, NumberInput, Paper, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core'
+import {
+  Anchor,
+  Button,
+  Collapse,
+  JsonInput,
+  NumberInput,
+  Paper,
+  Select,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { ChevronDown, ChevronRight } from 'lucide-react'
 import { useId, useState } from 'react'
 
-import { countOptions, SPLIT_WAYS, TASKS, type OptionsForm } from '../lib/datasetOptions'
+import { countOptions, FORECASTS, mistakeOf, SPLIT_WAYS, TASKS, type OptionsForm } from '../lib/datasetOptions'
 
 interface DatasetOptionsFormProps {
   value: OptionsForm
@@ -39,6 +51,26 @@ export function DatasetOptionsForm({ value, onChange }: DatasetOptionsFormProps)
                 the data, and the report says what was.
               </Text>
               <Fields value={value} onChange={onChange} />
+              <JsonInput
+                label="Other options, as JSON"
+                description={
+                  <>
+                    Such as layout, picture_size or wide; all stand at{' '}
+                    <Anchor href="/docs" size="xs">
+                      /docs
+                    </Anchor>
+                  </>
+                }
+                placeholder='{"wide": true}'
+                autosize
+                minRows={1}
+                formatOnBlur
+                value={value.more}
+                error={mistakeOf(value)}
+                onChange={(more) => {
+                  onChange({ ...value, more })
+                }}
+              />
             </Stack>
           </Paper>
         )}
@@ -79,6 +111,16 @@ function Fields({ value, onChange }: DatasetOptionsFormProps) {
       <TextInput label="Group" placeholder="Column of patients, series" {...text('group')} />
       <NumberInput label="Window" placeholder="Rows a sample" min={1} {...number('window')} />
       <NumberInput label="Horizon" placeholder="Rows ahead" min={1} {...number('horizon')} />
+      <Select
+        label="Predict"
+        placeholder="The value itself"
+        clearable
+        data={FORECASTS.slice()}
+        value={value.predict}
+        onChange={(what) => {
+          onChange({ ...value, predict: FORECASTS.find((known) => known === what) ?? null })
+        }}
+      />
       <Select
         label="Split by"
         placeholder="As fits the data"

@@ -4,7 +4,7 @@ import { Upload as UploadIcon } from 'lucide-react'
 import { useState } from 'react'
 
 import { datasetName } from '../api/upload'
-import { NO_OPTIONS, toOptions } from '../lib/datasetOptions'
+import { mistakeOf, NO_OPTIONS, toOptions } from '../lib/datasetOptions'
 import { DatasetOptionsForm } from './DatasetOptionsForm'
 import { DropZone } from './DropZone'
 import { SendingCard } from './SendingCard'
@@ -17,11 +17,17 @@ export function UploadCard() {
   if (sending) {
     return <SendingCard sending={sending} onCancel={cancel} onPause={pause} onResume={resume} />
   }
+  const mistake = mistakeOf(options)
   return (
     <Stack gap="sm">
       <DropZone
         label="Drop a dataset here"
-        hint="or click to choose: an archive of pictures or series, arrays, or a table"
+        hint={
+          mistake === null
+            ? 'or click to choose: an archive of pictures or series, arrays, or a table'
+            : 'once the options are right'
+        }
+        disabled={mistake !== null}
         icon={<UploadIcon size={32} aria-hidden />}
         onFile={(file) => {
           send(file, { name: datasetName(file.name), options: toOptions(options) })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { countOptions, NO_OPTIONS, toOptions } from './datasetOptions'
+import { countOptions, mistakeOf, NO_OPTIONS, toOptions } from './datasetOptions'
 
 describe('toOptions', () => {
   it('leaves to the scan what is empty', () => {
@@ -37,5 +37,16 @@ describe('toOptions', () => {
       split: { by: 'time' },
     })
     expect(countOptions(form)).toBe(7)
+  })
+
+  it('adds what has no field of its own, and refuses what is no JSON object', () => {
+    const form = { ...NO_OPTIONS, predict: 'change' as const, more: ' {"wide": true} ' }
+    expect(toOptions(form)).toEqual({ predict: 'change', wide: true })
+    expect(mistakeOf(form)).toBeNull()
+    expect(mistakeOf(NO_OPTIONS)).toBeNull()
+    for (const more of ['{', '[1]', 'null', '3', 'wide']) {
+      expect(mistakeOf({ ...NO_OPTIONS, more })).toContain('Expected a JSON object')
+      expect(toOptions({ ...NO_OPTIONS, more })).toEqual({})
+    }
   })
 })

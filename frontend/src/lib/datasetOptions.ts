@@ -11,6 +11,8 @@ export const TASKS: readonly Task[] = [
 ]
 export const SPLIT_WAYS = ['random', 'stratified', 'group', 'time'] as const
 export type SplitWay = (typeof SPLIT_WAYS)[number]
+export const FORECASTS = ['value', 'change', 'direction'] as const
+export type Forecast = (typeof FORECASTS)[number]
 
 /** What is in the fields; an empty one leaves the choice to the scan. */
 export interface OptionsForm {
@@ -20,10 +22,13 @@ export interface OptionsForm {
   group: string
   window: number | null
   horizon: number | null
+  predict: Forecast | null
   by: SplitWay | null
   val: number | null
   test: number | null
   seed: number | null
+  /** Options without a field of their own, as the text of a JSON object. */
+  more: string
 }
 
 export const NO_OPTIONS: OptionsForm = {
@@ -33,10 +38,12 @@ export const NO_OPTIONS: OptionsForm = {
   group: '',
   window: null,
   horizon: null,
+  predict: null,
   by: null,
   val: null,
   test: null,
   seed: null,
+  more: '',
 }
 
 /** The `options` of the form, without what was left empty; several targets have commas. */
@@ -58,8 +65,27 @@ export function toOptions(form: OptionsForm): Record<string, unknown> {
     group: form.group.trim() || null,
     window: form.window,
     horizon: form.horizon,
+    predict: form.predict,
     split: Object.keys(split).length > 0 ? split : null,
+    ...parsed(form.more),
   })
+}
+
+/** What keeps the form from being sent, in words. */
+export function mistakeOf(form: OptionsForm): string | null {
+  return form.more.trim() === '' || parsed(form.more) !== null
+    ? null
+    : 'Expected a JSON object, such as {"layout": "series_last"}'
+}
+
+function parsed(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : null
+  } catch {
+    return null
+  }
 }
 
 /** How many of the options are set, for the label of the form. */
