@@ -24,7 +24,7 @@ from trainyard.datasets.mask_pairs import (
     paired,
     united,
 )
-from trainyard.datasets.mask_survey import MaskSurvey
+from trainyard.datasets.mask_survey import MaskSurvey, counted
 from trainyard.datasets.picture_files import (
     PICTURES,
     facts_of,
@@ -120,7 +120,7 @@ def _look_like_masks(masks: ByPlace, upload: Upload) -> bool:
 
 def _looks_like_mask(member: Member, upload: Upload) -> bool:
     try:
-        _, counts = np.unique(mask_values(upload, member), return_counts=True)
+        _, counts = counted(mask_values(upload, member))
     except UnreadablePicture:
         return False
     commonest = np.sort(counts)[-NUM_COMMONEST:]
