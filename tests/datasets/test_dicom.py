@@ -214,6 +214,20 @@ def test_a_sheet_says_what_the_files_are(take: Ingest, tmp_path):
     assert "(group, seed 0)" in messages(manifest)
 
 
+def test_files_may_have_masks(take: Ingest, tmp_path):
+    masks = np.random.default_rng(0).choice([0, 255], (6, 6, 5)).astype(np.uint8)
+    files = {f"images/{i}.dcm": scan(i, PatientID=f"p{i // 2}") for i in range(6)}
+    files |= {f"masks/{i}.png": picture(mask) for i, mask in enumerate(masks)}
+    files["masks/7.png"] = picture(masks[0])
+    manifest = take(zip_of(files), AS_GIVEN)
+    assert (manifest.format, manifest.task) == ("dicom", "segmentation")
+    x, y = open_dataset(tmp_path / "store" / "out").splits["train"]
+    np.testing.assert_array_equal(x[3, 0], opened(files["images/3.dcm"]).pixel_array)
+    np.testing.assert_array_equal(y, masks == 255)
+    assert "masks/7.png left out: a mask without a picture" in messages(manifest)
+    assert "(group, seed 0)" in messages(take(zip_of(files), name="b"))
+
+
 def test_several_frames_and_sizes_are_said(take: Ingest, tmp_path):
     frames = np.arange(60, dtype=np.uint16).reshape(2, 6, 5)
     large = np.full((12, 10), 9, np.uint16)

@@ -108,6 +108,8 @@ def test_numbers_with_a_decimal_comma_are_numbers(take: Ingest, tmp_path):
         ("label", [i % 24 for i in range(95)], "regression"),
         ("label", [i % 24 * 2 for i in range(96)], "regression"),  # with gaps
         ("label", [-1, 1] * 12, "classification"),
+        ("label", list(range(12)), "classification"),
+        ("size", list(range(12)), "regression"),
     ],
 )
 def test_whole_numbers_are_classes_or_quantities_by_one_rule(take: Ingest, name, numbers, task):

@@ -17,9 +17,9 @@ LIST_NAMES = {"labels", "tags", "targets", "categories", "classes", "attributes"
 def are_classes(name: str, values: Collection[float], num_rows: int) -> bool:
     """Whether the different values of a column are classes.
 
-    Whole numbers, and at most 20 of them, each in two rows on average. Or up to 100 in a column
-    that is called ``label``, ``class`` or the like, if they are 0, 1, 2, … or 1, 2, 3, … without a
-    gap, each in four rows on average: ages and counts are called otherwise.
+    Whole numbers, and at most 20 of them, each in two rows on average or in a column that is called
+    ``label``, ``class`` or the like. Or up to 100 in such a column, if they are 0, 1, 2, … or
+    1, 2, 3, … without a gap, each in four rows on average: ages and counts are called otherwise.
 
     >>> are_classes("age", [float(age) for age in range(60)], 6000)
     False
@@ -28,12 +28,12 @@ def are_classes(name: str, values: Collection[float], num_rows: int) -> bool:
     """
     if not values or not all(value.is_integer() for value in values):
         return False
-    num = len(values)
-    if num <= 2 or (num <= FEW_NUMBERS and 2 * num <= num_rows):
+    num, is_called = len(values), called(name, CLASS_NAMES)
+    if num <= 2 or (num <= FEW_NUMBERS and (is_called or 2 * num <= num_rows)):
         return True
     start = min(values)
     return (
-        called(name, CLASS_NAMES)
+        is_called
         and num <= MAX_NUMBERED_CLASSES
         and start in (0, 1)
         and max(values) - start == num - 1

@@ -14,7 +14,8 @@ from trainyard.datasets.format import Contents, Format, Upload
 from trainyard.datasets.manifest import DatasetOptions
 
 TABLES = (
-    "task", "target", "features", "time", "group", "window", "horizon", "predict", "split.column",
+    "task", "target", "features", "time", "time_format", "group", "wide", "window", "horizon",
+    "predict", "split.column",
 )  # fmt: skip
 MEANING = (*TABLES, "layout")
 HARMLESS = ("picture_size", "volume_size", "resize", "grey_window", "audio")

@@ -68,8 +68,8 @@ class Giveaways:
             self._sums += [np.zeros((x.shape[1], y.shape[1]))]
             if self._contents.outputs:
                 self._shift = self._shift[0], y.mean(axis=0)
-        x, y = x - self._shift[0], y - self._shift[1]
         with np.errstate(all="ignore"):  # non-finite values are told elsewhere
+            x, y = x - self._shift[0], y - self._shift[1]
             added = [x.sum(0), (x * x).sum(0), y.sum(0), (y * y).sum(0), x.T @ y]
             self._sums = [old + new for old, new in zip(self._sums, added, strict=True)]
 

@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
+from functools import lru_cache
+from string import ascii_lowercase
+from typing import Literal
 
 from trainyard.datasets.archive import Member
+from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.picture_files import looks_like_picture
 from trainyard.datasets.scenes import Scene
 from trainyard.datasets.split_words import split_of_folders
@@ -23,15 +27,17 @@ MASK_WORDS = {*MASK_FOLDERS, "annotation", "label", "labels", "gt", "groundtruth
 MASK_ENDINGS = {*MASK_WORDS, "l"}  # of a file's name; CamVid's end in _L
 MIN_PAIRED = 0.5  # share of pictures or masks, where folders alone do not say it
 
+Role = Literal["image", "mask"]
 Place = tuple[str, ...]  # the folders of a file, without the one that says image or mask
 ByPlace = dict[Place, list[Member]]
 ByKey = dict[str, list[Member]]
+MARKS, DIGITS = " _.-", "0123456789"
 Key = Callable[[Member], str]
 
 
 def by_folder_names(members: list[Member]) -> tuple[ByPlace, ByPlace, list[Member]]:
     """Pictures and masks by place, and what stands in no folder that is called as those are."""
-    return _sorted_out(members, IMAGE_FOLDERS, MASK_FOLDERS, lone_is_image=False)
+    return _sorted_out(members, strict=True)
 
 
 def by_words(members: list[Member]) -> tuple[ByPlace, ByPlace, list[Member]]:
@@ -39,9 +45,9 @@ def by_words(members: list[Member]) -> tuple[ByPlace, ByPlace, list[Member]]:
 
     Without folders of masks those are masks whose name is a picture's beside and an ending.
     """
-    images, masks, others = _sorted_out(members, IMAGE_WORDS, MASK_WORDS, lone_is_image=False)
+    images, masks, others = _sorted_out(members, strict=False)
     if masks and not images:
-        images, masks, others = _sorted_out(members, IMAGE_WORDS, MASK_WORDS, lone_is_image=True)
+        images, masks, others = _sorted_out(members, strict=False, lone_is_image=True)
     if masks:
         return images, masks, others
     return _by_endings(members)
@@ -56,9 +62,9 @@ def are_pairs(images: ByPlace, masks: ByPlace) -> bool:
 
 
 def are_by_object(images: ByPlace, masks: ByPlace) -> bool:
-    """Whether each picture has folders of its own, and somewhere more masks than one."""
+    """Whether each picture has folders of its own, and some of them more masks than one."""
     return all(len(group) == 1 for group in images.values()) and any(
-        len(group) > 1 for group in masks.values()
+        len(group) > 1 and place in images for place, group in masks.items()
     )
 
 
@@ -70,52 +76,65 @@ def united(images: ByPlace, masks: ByPlace) -> list[Scene]:
 
 
 def paired(images: ByPlace, masks: ByPlace) -> list[Scene]:
-    """Each picture with its mask, of the same place or else of places without pictures."""
-    lone = [mask for place, group in masks.items() if place not in images for mask in group]
-    scenes = []
+    """Each picture with its masks, of the same place or else of places without pictures."""
+    found: dict[Member, list[Member]] = {}
+    lone: dict[SplitName | None, list[Member]] = defaultdict(list)
     for place, group in images.items():
-        split = split_of_folders(place)
-        near = masks.get(place) or [
-            m for m in lone if split_of_folders(m.path.parent.parts) in (None, split)
+        if place in masks:
+            found |= _matched(group, masks[place])
+        else:
+            lone[split_of_folders(place)] += group
+    for split, group in lone.items():
+        left = [
+            mask
+            for place, others in masks.items()
+            if place not in images and split_of_folders(place) in (None, split)
+            for mask in others
         ]
-        found = _matched(group, near)
-        scenes += [(place, Scene(picture, found.get(picture, []))) for picture in group]
-    return _with_splits(scenes)
+        found |= _matched(group, left, by_one_name=True)
+    return _with_splits(
+        [
+            (place, Scene(picture, found.get(picture, [])))
+            for place, group in images.items()
+            for picture in group
+        ]
+    )
 
 
 def _sorted_out(
-    members: list[Member], image_words: set[str], mask_words: set[str], *, lone_is_image: bool
+    members: list[Member], *, strict: bool, lone_is_image: bool = False
 ) -> tuple[ByPlace, ByPlace, list[Member]]:
     images: ByPlace = defaultdict(list)
     masks: ByPlace = defaultdict(list)
     others = []
     for member in members:
         folders = member.path.parts[:-1]
-        at, is_mask = _role(folders, image_words, mask_words)
-        if at is None:
-            if lone_is_image:
-                images[folders].append(member)
-            else:
-                others.append(member)
-            continue
-        rest = _without(folders[at], mask_words if is_mask else image_words)
-        above = [f for f in folders[:at] if f.lower() not in MASK_WORDS | IMAGE_WORDS]
-        place = (*above, *([rest] if rest else []), *folders[at + 1 :])
-        (masks if is_mask else images)[place].append(member)
+        role, place = _role(folders, strict=strict)
+        if role == "image" or (role is None and lone_is_image):
+            images[place].append(member)
+        elif role == "mask":
+            masks[place].append(member)
+        else:
+            others.append(member)
     return images, masks, others
 
 
-def _role(folders: Place, image_words: set[str], mask_words: set[str]) -> tuple[int | None, bool]:
-    """The lowest folder that says what its files are, and whether they are masks."""
-    strict = image_words is IMAGE_FOLDERS
+@lru_cache(maxsize=4096)
+def _role(folders: Place, *, strict: bool) -> tuple[Role | None, Place]:
+    """What files in these folders are, by the lowest that says it, and the folders without it."""
+    words: dict[Role, set[str]] = {
+        "mask": MASK_FOLDERS if strict else MASK_WORDS,
+        "image": IMAGE_FOLDERS if strict else IMAGE_WORDS,
+    }
     for at in range(len(folders) - 1, -1, -1):
         name = folders[at].lower()
-        words = {name} if strict else {name, *_words(name)}
-        if words & mask_words:
-            return at, True
-        if words & image_words:
-            return at, False
-    return None, False
+        held = {name} if strict else {name, *_words(name)}
+        for role, known in words.items():
+            if held & known:
+                rest = "_".join(word for word in _words(name) if word not in known)
+                above = [f for f in folders[:at] if f.lower() not in MASK_WORDS | IMAGE_WORDS]
+                return role, (*above, *([rest] if rest else []), *folders[at + 1 :])
+    return None, folders
 
 
 def _words(name: str) -> list[str]:
@@ -123,17 +142,13 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[a-z]+|[0-9]+", re.sub(r"ground[ _-]?truth", "groundtruth", name.lower()))
 
 
-def _without(name: str, words: set[str]) -> str:
-    """A folder's name without the words for images or masks: train of train_masks."""
-    left = [word for word in _words(name) if word not in words]
-    return "_".join(left)
-
-
 def _by_endings(members: list[Member]) -> tuple[ByPlace, ByPlace, list[Member]]:
     images: ByPlace = defaultdict(list)
     masks: ByPlace = defaultdict(list)
+    if all(_mask_key(m) == _stem(m) for m in members):
+        return images, masks, members
     members = [m for m in members if looks_like_picture(m)]
-    stems = {(m.path.parent, m.path.stem.lower()) for m in members}
+    stems = {(m.path.parent, _stem(m)) for m in members}
     for member in members:
         key = _mask_key(member)
         is_mask = key != _stem(member) and (member.path.parent, key) in stems
@@ -141,18 +156,27 @@ def _by_endings(members: list[Member]) -> tuple[ByPlace, ByPlace, list[Member]]:
     return images, masks, []
 
 
-def _matched(pictures: list[Member], masks: list[Member]) -> dict[Member, list[Member]]:
-    """The masks of each picture by the first kind of key under which any are found."""
-    found = _by_key(pictures, masks, _stem, _mask_key)
-    if found:
-        return found
-    for key in (_bare, _number):
-        pictures_by, masks_by = Counter(map(key, pictures)), Counter(map(key, masks))
-        if max(*pictures_by.values(), *masks_by.values(), 0) == 1:
-            found = _by_key(pictures, masks, key, key)
-        if found:
+def _matched(
+    pictures: list[Member], masks: list[Member], *, by_one_name: bool = False
+) -> dict[Member, list[Member]]:
+    """The masks of each picture by the first kind of key under which any are found.
+
+    Where they are of several folders (``by_one_name``), and for all keys but names, no two
+    pictures and no two masks may have one key.
+    """
+    for key in (_stem, _bare, _number):
+        mask_key = _mask_key if key is _stem else key
+        if (by_one_name or key is not _stem) and not (
+            _are_different(pictures, key) and _are_different(masks, mask_key)
+        ):
+            continue
+        if found := _by_key(pictures, masks, key, mask_key):
             return found
     return {}
+
+
+def _are_different(members: list[Member], key: Key) -> bool:
+    return len(set(map(key, members))) == len(members)
 
 
 def _by_key(
@@ -168,7 +192,8 @@ def _by_key(
 
 
 def _stem(member: Member) -> str:
-    return member.path.stem.lower()
+    head, dot, tail = member.name.rpartition("/")[2].lower().rpartition(".")
+    return head if dot else tail  # as path.stem, but faster
 
 
 def _mask_key(member: Member) -> str:
@@ -177,8 +202,11 @@ def _mask_key(member: Member) -> str:
     ``a`` of ``a_mask`` and of ``a_mask_1``.
     """
     stem = _stem(member)
-    found = re.fullmatch(r"(.+?)[ _.-]+([a-z]+)([ _.-]*[0-9]+)?", stem)
-    return found[1] if found and found[2] in MASK_ENDINGS else stem
+    head = stem.rstrip(DIGITS).rstrip(MARKS)
+    rest = head.rstrip(ascii_lowercase)
+    bare = rest.rstrip(MARKS)
+    is_ending = head[len(rest) :] in MASK_ENDINGS and bare != rest
+    return bare if is_ending and bare else stem
 
 
 def _bare(member: Member) -> str:

@@ -13,7 +13,9 @@ from trainyard.datasets.pictures import UnreadablePicture
 
 MAX_COLOURS = 4096  # of one mask: a photograph has more
 MAX_KEPT = 200_000  # values of all masks together, beyond which more change nothing
+ROWS = 256  # of a mask at a time, so that what is made of them stays small
 BLACK, WHITE = 0, 255
+Numbers = npt.NDArray[np.int64]
 MIN_SHADES = 6  # between black and white, of a mask that was smoothed
 FLAT = 0.1  # share of pixels like their neighbours, below which shades are edges and no areas
 MIN_OBJECTS = 4
@@ -39,10 +41,8 @@ class MaskSurvey:
         Raises:
             UnreadablePicture: it holds so many colours that it is none.
         """
-        values, counts = _counted(mask)
+        values, counts = counted(mask)
         is_coloured = bool(values[-1] >= COLOUR)
-        if is_coloured and len(values) > MAX_COLOURS:
-            raise UnreadablePicture(f"a mask of colours, {len(values):,} of them: a photograph?")
         self.num_files += 1
         self.num_lossy += is_lossy
         self.num_coloured += is_coloured
@@ -53,7 +53,9 @@ class MaskSurvey:
         found = values[values > 0]
         self._has_gaps |= len(found) > 0 and int(found[-1]) != len(found)
         self._num_objects.add(len(found))
-        self._add_shades(mask)
+        if len(values) > 2 and values[-1] == WHITE:
+            for start in range(0, len(mask), ROWS):
+                self._add_shades(mask[max(0, start - 1) : start + ROWS + 1])
 
     @property
     def is_coloured(self) -> bool:
@@ -93,11 +95,25 @@ class MaskSurvey:
         self._num_flat += int(np.count_nonzero(flat))
 
 
-def _counted(mask: Values) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The values in their order, and how many pixels have each."""
+def counted(mask: Values) -> tuple[Numbers, Numbers]:
+    """The values in their order, and how many pixels have each.
+
+    Raises:
+        UnreadablePicture: they are so many colours that it is no mask.
+    """
+    parts = [mask[start : start + ROWS].reshape(-1) for start in range(0, len(mask), ROWS)]
     if mask.dtype == np.uint16:
-        counts = np.bincount(mask.reshape(-1))
+        counts = np.zeros(MAX_VALUE + 1, np.int64)
+        for part in parts:
+            found = np.bincount(part)
+            counts[: len(found)] += found
         values = np.flatnonzero(counts)
         return values, counts[values]
-    found, numbers = np.unique(mask, return_counts=True)
-    return found.astype(np.int64), numbers
+    total: Counter[int] = Counter()
+    for part in parts:
+        colours, numbers = np.unique(part, return_counts=True)
+        total.update(dict(zip(colours.tolist(), numbers.tolist(), strict=True)))
+        if len(total) > MAX_COLOURS:
+            raise UnreadablePicture(f"a mask of more than {MAX_COLOURS:,} colours: a photograph?")
+    ordered = sorted(total)
+    return np.array(ordered, np.int64), np.array([total[value] for value in ordered], np.int64)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.decoder import PictureDecoder
@@ -130,41 +129,34 @@ def blocks(
     upload: Upload,
     members: list[Member],
     form: CommonForm,
-    mask_of: Callable[[int], npt.NDArray[np.uint8]] | None = None,
 ) -> Iterator[Block]:
-    """Decode in order; pictures (and masks) that cannot be decoded are left out and said.
-
-    ``mask_of`` gives the mask (H, W) of a picture by its index.
-    """
+    """Decode in order; pictures that cannot be decoded are left out and said."""
     row_bytes = int(np.prod(form.input_shape)) * np.dtype(form.dtype).itemsize
     indices: list[int] = []
     pictures: list[Array] = []
-    masks: list[npt.NDArray[np.uint8]] = []
     for index, member in enumerate(members):
         data = upload.archive.read(member, upload.limits.max_picture_bytes)
         try:
             picture = form.decoded(data, upload.decoder)
-            if mask_of is not None:
-                masks.append(mask_of(index))
         except UnreadablePicture as e:
             upload.report.warning(f"left out: {e.detail}", member.name)
             continue
         indices.append(index)
         pictures.append(picture)
         if len(pictures) * row_bytes >= BLOCK_BYTES:
-            yield _block(indices, pictures, masks)
-            indices, pictures, masks = [], [], []
+            yield _block(indices, pictures)
+            indices, pictures = [], []
     if pictures:
-        yield _block(indices, pictures, masks)
+        yield _block(indices, pictures)
 
 
 def name_of(members: list[Member], index: int) -> str:
     return members[index].name
 
 
-def _block(indices: list[int], pictures: list[Array], masks: list[npt.NDArray[np.uint8]]) -> Block:
+def _block(indices: list[int], pictures: list[Array]) -> Block:
     samples = pictures[0][None] if len(pictures) == 1 else np.stack(pictures)
-    return Block(np.array(indices), samples, np.stack(masks) if masks else None)
+    return Block(np.array(indices), samples)
 
 
 def _group(facts: PictureFacts) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,12 @@ import numpy.typing as npt
 from trainyard.datasets.archive import Member
 from trainyard.datasets.format import Block, Upload
 from trainyard.datasets.gathered import a_few
+from trainyard.datasets.kinds import Settled
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.mask_classes import MaskClasses
 from trainyard.datasets.mask_colours import ColourClasses
 from trainyard.datasets.masks import Values
-from trainyard.datasets.picture_files import CommonForm, blocks
+from trainyard.datasets.pictures import UnreadablePicture
 from trainyard.datasets.resize import resized_mask
 
 Classes = MaskClasses | ColourClasses
@@ -40,15 +41,25 @@ class Findings:
 
 
 def read_scenes(
-    upload: Upload, scenes: list[Scene], form: CommonForm, classes: Classes | None
+    upload: Upload, scenes: list[Scene], settled: Settled, classes: Classes | None
 ) -> Iterator[Block]:
     """The samples of a part; what their masks showed is told at its end.
 
     Without ``classes`` the masks of a scene are of one object each, and are united.
     """
     findings = Findings()
-    mask = partial(mask_of, upload, scenes, form, classes, findings)
-    yield from blocks(upload, [s.picture for s in scenes], form, mask)
+    for block in settled.read([s.picture for s in scenes]):
+        kept, masks = [], []
+        for row, index in enumerate(block.indices):
+            scene = scenes[int(index)]
+            try:
+                masks.append(mask_of(upload, scene, settled, classes, findings))
+            except UnreadablePicture as e:
+                upload.report.warning(f"left out: {e.detail}", scene.picture.name)
+            else:
+                kept.append(row)
+        if kept:
+            yield Block(block.indices[kept], block.samples[kept], np.stack(masks))
     if findings.overlapping:
         pixels = sum(number for _, number in findings.overlapping)
         few = a_few([name for name, _ in findings.overlapping])
@@ -62,15 +73,9 @@ def read_scenes(
 
 
 def mask_of(
-    upload: Upload,
-    scenes: list[Scene],
-    form: CommonForm,
-    classes: Classes | None,
-    findings: Findings,
-    index: int,
+    upload: Upload, scene: Scene, settled: Settled, classes: Classes | None, findings: Findings
 ) -> npt.NDArray[np.uint8]:
     """The mask (H, W) of class indices of a scene, in the dataset's size."""
-    scene = scenes[index]
     if classes is not None:
         layers = [classes.indices(mask_values(upload, mask)) for mask in scene.masks]
         indices = reduce(np.maximum, layers)
@@ -82,7 +87,9 @@ def mask_of(
         indices = (cover > 0).astype(np.uint8)
     if not indices.any():
         findings.empty.append(scene.picture.name)
-    return resized_mask(indices, form.size, form.resize)
+    height, width = settled.input_shape[1:]
+    how = settled.pictures.resize if settled.pictures else "stretch"
+    return resized_mask(indices, (height, width), how)
 
 
 def mask_values(upload: Upload, mask: Member) -> Values:

@@ -17,7 +17,7 @@ from trainyard.datasets.split_words import SPLIT_FOLDERS
 
 MAX_SHEETS = 16
 PROBED_BYTES = 262_144
-FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}(\.gz)?", re.IGNORECASE)
+FILE_SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,4}(\.gz)?$", re.IGNORECASE)
 
 
 class Files:
@@ -49,8 +49,7 @@ class Files:
 
 
 def _without_suffix(name: str) -> str:
-    found = FILE_SUFFIX.search(name)
-    return name[: found.start()] if found and found.end() == len(name) else name
+    return FILE_SUFFIX.sub("", name)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from trainyard.datasets.class_or_number import LIST_NAMES, called
 from trainyard.datasets.sheets import Cell, text_of
 
-SEPARATORS = (re.compile(r"\s*[|;]\s*"), re.compile(r"\s*,\s*"))
+SEPARATORS = (re.compile(r"[|;]"), re.compile(","))
 SPACE = re.compile(r"\s+")
 BRACKETS = re.compile(r"\[(.*)\]", re.DOTALL)
 
@@ -45,7 +45,7 @@ def _separator(name: str, texts: list[str], is_asked: bool) -> re.Pattern[str] |
 
 def _parts_recur(texts: set[str], separator: re.Pattern[str]) -> bool:
     """Whether at least half of the parts stand in several texts."""
-    counts = Counter(part for text in texts for part in set(separator.split(text)))
+    counts = Counter(part.strip() for text in texts for part in set(separator.split(text)))
     return 2 * sum(count > 1 for count in counts.values()) >= len(counts)
 
 
@@ -59,7 +59,7 @@ def _labels(cell: Cell, separator: re.Pattern[str] | None) -> set[str]:
     if inside is not None:
         parts = [part.strip().strip("'\"") for part in inside.split(",")]
     else:
-        parts = separator.split(text) if separator else [text]
+        parts = [part.strip() for part in separator.split(text)] if separator else [text]
     return {part for part in parts if part}
 
 

@@ -84,7 +84,8 @@ def _columns(sheet: Sheet, others: set[str], upload: Upload) -> list[str]:
     if not chosen:
         listed = ", ".join(left[:20]) or "none"
         upload.report.reject(
-            f"which column is to be predicted? Say it as options.target; left are: {listed}",
+            f"which column is to be predicted? Say it as options.target; left are: {listed}. "
+            "options.ignore passes the sheet over",
             sheet.member.name,
         )
     return chosen

@@ -1,4 +1,5 @@
-"""DICOM: files of one picture each, in one folder a class, or named by a sheet (labels.csv).
+"""DICOM: files of one picture each, in one folder a class, or named by a sheet (labels.csv);
+or in ``images`` with masks (PNG and the like) of the same names in ``masks``.
 
 Values are those of the modality LUT, such as Hounsfield units, as float32; the option
 ``grey_window``, ``{"center": 40, "width": 400}``, makes them 0 to 255 by window and level. Pictures
@@ -21,10 +22,13 @@ from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.dicom import DicomFacts, inspect_dicom, is_dicom, read_dicom
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.kinds import Kind, Settled, told_headers
+from trainyard.datasets.mask_pairs import are_pairs, by_words
+from trainyard.datasets.picture_files import looks_like_picture
 from trainyard.datasets.picture_form import common_size, tell
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, load_members, read_member
 from trainyard.datasets.sheet_files import describing_sheets
+from trainyard.datasets.with_masks import by_masks
 
 name = "dicom"
 expects = "a zip of DICOM files in one folder a class, or with a sheet that names them"
@@ -46,8 +50,20 @@ def sniff(upload: Upload) -> bool:
 def inspect(upload: Upload) -> Contents:
     """Reads all headers, groups the files by patient, and settles on one size."""
     kind = Kind("DICOM file", "DICOM files", partial(told_headers, header=_header), _settled)
+    if _has_masks(upload):
+        return by_masks(kind, expects, upload)
     sheets = describing_sheets(upload)
     return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
+
+
+def _has_masks(upload: Upload) -> bool:
+    """Whether there are pictures in folders of masks, and other files that they belong to."""
+    if upload.options.task not in (None, "segmentation"):
+        return False
+    images, masks, _ = by_words(data_members(upload))
+    lone = [m for group in images.values() for m in group if looks_like_picture(m)]
+    are_pictures = all(looks_like_picture(m) for group in masks.values() for m in group)
+    return bool(masks) and are_pictures and not lone and are_pairs(images, masks)
 
 
 def _header(upload: Upload, member: Member) -> DicomFacts:
