@@ -51,6 +51,18 @@ PAGE = {
 }
 
 
+def test_a_rate_below_zero_ends_the_training_and_is_named() -> None:
+    """70 samples in batches of 16 are 5 steps an epoch: the check, which would refuse it, knows."""
+    late = {"schedules": {"late": {"forward": "where(step < 7, 1, -1)"}}}
+    outcome, told = run(defined_job(PAGE | late, schedule={"type": "late"}))
+    assert outcome.kind == "failed"
+    assert outcome.reason is not None
+    assert outcome.reason["code"] == "diverged"
+    for words in ("schedule late", "rate -0.001", "step 7 of 15"):
+        assert words in outcome.reason["message"]
+    assert told.told[-1][0] <= 7
+
+
 def trained(network: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """The weights after each of 20 steps."""
     generator = torch.Generator().manual_seed(3)
@@ -144,6 +156,19 @@ def test_cross_entropy_rewritten_gives_the_same_training() -> None:
         for name, value in reference.items():
             if "loss" in name or "accuracy" in name:
                 assert got[name] == pytest.approx(value, abs=1e-5)
+
+
+def test_a_list_weighs_classes_as_the_built_in_does() -> None:
+    weighted = "sum(-log_p_true * sum(one_hot * weights, dim=1)) / sum(one_hot * weights)"
+    own = {"losses": {"own": {"args": {"weights": [1, 1, 1]}, "forward": weighted}}}
+    weights = [1.0, 2.5, 0.25]
+    found = curves(defined_job(own, SMALL, loss={"type": "own", "weights": weights}))
+    built_in = {"type": "cross_entropy", "class_weights": weights}
+    wanted = curves(defined_job({}, SMALL, loss=built_in))
+    for got, reference in zip(found, wanted, strict=True):
+        for name in reference:
+            if "loss" in name:
+                assert got[name] == pytest.approx(reference[name], abs=1e-5)
 
 
 def test_cosine_rewritten_gives_the_same_rates() -> None:

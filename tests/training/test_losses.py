@@ -19,32 +19,46 @@ def loss(name, **fields):
     return LOSSES[name].model_validate({"type": name, **fields}).build(class_counts=COUNTS)
 
 
-def inputs_of(cls):
-    if "regression" in cls.tasks:
-        return torch.randn(6, 3), torch.randn(6, 3)
-    if "multi-label" in cls.tasks:
-        return torch.randn(6, 3), torch.randint(0, 2, (6, 3))
-    return torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+def inputs_of(task):
+    """Outputs and targets of six samples as the task has them."""
+    match task:
+        case "classification":
+            return torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+        case "segmentation":
+            return torch.randn(6, 3, 4, 5), torch.randint(0, 3, (6, 4, 5))
+        case "multi-label":
+            return torch.randn(6, 3), torch.randint(0, 2, (6, 3)).float()
+        case _:
+            return torch.randn(6, 3), torch.randn(6, 3)
 
 
 def examples():
-    return [(cls, example) for cls in LOSSES for example in cls.examples]
+    """Every example with every task that it, and each of its terms, is for."""
+    for cls in LOSSES:
+        for example in cls.examples:
+            parts = [part for _, part in cls.model_validate(example).parts()]
+            for task in sorted(set.intersection(*[set(part.tasks) for part in parts])):
+                yield cls, example, task
 
 
-@pytest.mark.parametrize(("cls", "example"), examples(), ids=lambda v: str(v)[:70])
-def test_example_reads_back_and_descends_along_its_gradient(cls, example):
+@pytest.mark.parametrize(("cls", "example", "task"), [*examples()], ids=lambda v: str(v)[:70])
+def test_example_reads_back_and_descends_along_its_gradient(cls, example, task):
     torch.manual_seed(3)
     spec = cls.model_validate(example)
     assert cls.model_validate_json(spec.model_dump_json()) == spec
-    assert spec.tasks
-    function = spec.build(class_counts=[2, 2, 2])
-    outputs, targets = inputs_of(cls)
+    outputs, targets = inputs_of(task)
+    counts = [(4, 2)] * 3 if task == "multi-label" else [2, 2, 2]
+    function = spec.build(class_counts=counts)
     outputs.requires_grad_()
     before = function(outputs, targets)
     assert before.shape == ()
     (gradient,) = torch.autograd.grad(before, outputs)
     assert torch.isfinite(gradient).all()
     assert function(outputs - 0.01 * gradient, targets) < before
+
+
+def test_every_loss_is_of_a_task():
+    assert {cls for cls, _, _ in examples()} == set(LOSSES)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +91,63 @@ def test_focal_and_poly_are_their_formulas():
     )
 
 
+def test_focal_of_labels_is_its_sigmoid_form():
+    targets = torch.tensor([[1.0, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1]])
+    sigmoid = LOGITS.double().sigmoid().numpy()
+    truth = targets.numpy() == 1
+    p = np.where(truth, sigmoid, 1 - sigmoid)
+    terms = -((1 - p) ** 2) * np.log(p)
+    assert loss("focal", gamma=2.0)(LOGITS, targets).item() == pytest.approx(terms.mean(), abs=1e-6)
+    weights = np.array([1.0, 3.0, 0.5])
+    weighted = (terms * weights).sum() / (4 * weights.sum())
+    mine = loss("focal", gamma=2.0, class_weights=list(weights))(LOGITS, targets).item()
+    assert mine == pytest.approx(weighted, abs=1e-6)
+    torch.testing.assert_close(
+        loss("focal", gamma=0.0)(LOGITS, targets),
+        F.binary_cross_entropy_with_logits(LOGITS, targets),
+    )
+
+
+def test_balanced_labels_count_negatives_for_each_positive():
+    spec = LOSSES["binary_cross_entropy"].model_validate(
+        {"type": "binary_cross_entropy", "positive_weight": "balanced"}
+    )
+    targets = torch.tensor([[1.0, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1]])
+    mine = spec.build(class_counts=[(9, 1), (2, 8), (10, 0)])(LOGITS, targets)
+    weight = torch.tensor([9.0, 0.25, 10.0])  # a label that nobody has counts as one that one has
+    wanted = F.binary_cross_entropy_with_logits(LOGITS, targets, pos_weight=weight)
+    torch.testing.assert_close(mine, wanted)
+
+
+def test_balanced_masks_count_the_pixels_of_other_classes():
+    spec = LOSSES["binary_cross_entropy"].model_validate(
+        {"type": "binary_cross_entropy", "positive_weight": "balanced"}
+    )
+    logits, masks = inputs_of("segmentation")
+    truth = F.one_hot(masks, 3).movedim(-1, 1).float()
+    weight = torch.tensor([3 / 5, 7 / 1, 6 / 2]).reshape(3, 1, 1)
+    wanted = F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
+    torch.testing.assert_close(spec.build(class_counts=COUNTS)(logits, masks), wanted)
+
+
+def test_positive_weights_must_be_one_a_label():
+    spec = LOSSES["binary_cross_entropy"].model_validate(
+        {"type": "binary_cross_entropy", "positive_weight": [1.0, 2.0]}
+    )
+    (mistake,) = spec.mistakes(3, "/training/loss")
+    assert mistake.path == "/training/loss/positive_weight"
+    assert spec.mistakes(2, "/training/loss") == []
+
+
+def test_a_combined_loss_is_the_weighted_sum_of_its_terms():
+    terms = [{"loss": {"type": "cross_entropy", "class_weights": "balanced"}},
+             {"loss": {"type": "dice"}, "weight": 0.5}]  # fmt: skip
+    logits, masks = inputs_of("segmentation")
+    mine = loss("combined", terms=terms)(logits, masks)
+    cross_entropy = loss("cross_entropy", class_weights="balanced")(logits, masks)
+    torch.testing.assert_close(mine, cross_entropy + 0.5 * loss("dice")(logits, masks))
+
+
 def test_focal_has_a_finite_gradient_where_the_model_is_sure():
     sure = torch.tensor([[60.0, 0.0]], requires_grad=True)
     loss("focal", gamma=0.5)(sure, torch.tensor([0])).backward()
@@ -90,6 +161,9 @@ def test_focal_has_a_finite_gradient_where_the_model_is_sure():
         (loss("huber", delta=0.3), lambda o, t: F.huber_loss(o, t, delta=0.3)),
         (loss("binary_cross_entropy", positive_weight=3.0),
          lambda o, t: F.binary_cross_entropy_with_logits(o, t, pos_weight=torch.tensor(3.0))),
+        (loss("binary_cross_entropy", positive_weight=[1.0, 2.0, 0.5]),
+         lambda o, t: F.binary_cross_entropy_with_logits(
+             o, t, pos_weight=torch.tensor([1.0, 2.0, 0.5]))),
     ],
 )  # fmt: skip
 def test_losses_of_numbers_are_torchs(mine, reference):

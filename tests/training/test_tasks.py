@@ -19,6 +19,7 @@ from worker.training.goals import class_counts
 from worker.training.loop import train
 from worker.training.order import epoch_order
 from worker.training.protocol import Goal, Split
+from worker.training.reports import report_of
 
 pytestmark = pytest.mark.xdist_group("tasks")  # trained once
 SHAPE = (1, 8, 8)
@@ -69,7 +70,7 @@ NAMES = {
 class Trained:
     """One training of a task with what came of it."""
 
-    def __init__(self, task: str, **training: object) -> None:
+    def __init__(self, task: str, definitions: object = None, **training: object) -> None:
         self.splits = {"train": split_of(task, 200, 1), "val": split_of(task, 50, 2),
                        "test": split_of(task, 60, 3)}  # fmt: skip
         y = self.splits["train"].y.astype(np.float64)
@@ -84,7 +85,8 @@ class Trained:
         layers = MASKS if task == "segmentation" else VECTOR
         settings = {"epochs": 12, "batch_size": 20, "precision": "float32",
                     "optimizer": {"type": "adam", "lr": 0.01}} | training  # fmt: skip
-        body = {"dataset": "made", "model": {"layers": layers}, "training": settings}
+        body = {"dataset": "made", "model": {"layers": layers}, "training": settings,
+                "definitions": definitions or {}}  # fmt: skip
         self.spec = parse_job(body).for_task(task)
         shape = self.spec.training.model_shape(SHAPE)
         self.graph = resolve(
@@ -187,6 +189,23 @@ def test_a_report_of_numbers_stands_beside_the_naive_forecasts():
     assert [row["output"] for row in report["per_output"]] == ["a+1", "b+1"]
 
 
+def test_a_report_of_classes_stands_beside_the_commonest_and_the_naive_forecasts():
+    """Four directions, up but for one; the first forecast is right once, the second thrice."""
+    naive = np.eye(2, dtype=np.float32)[[[0, 1], [1, 1], [0, 1], [1, 1]]]
+    split = Split(np.zeros((4, 1, 3), np.float32), np.array([1, 1, 1, 0]), naive)
+    goal = Goal("classification", ["down", "up"], baselines=["last_value", "mean"])
+    report = report_of(goal, split, split, torch.device("cpu"))
+    report.add(torch.zeros(4, 2), torch.from_numpy(split.y))
+    assert report.as_json("test")["baselines"] == [
+        {"name": "majority", "class": "up", "accuracy": 0.75},
+        {"name": "last_value", "accuracy": 0.25},
+        {"name": "mean", "accuracy": 0.75},
+    ]
+    without = report_of(goal, split, Split(split.x, split.y), torch.device("cpu"))
+    without.add(torch.zeros(4, 2), torch.from_numpy(split.y))
+    assert [row["name"] for row in without.as_json("test")["baselines"]] == ["majority"]
+
+
 def test_a_regression_stands_beside_the_mean_of_its_training_split():
     trained = Trained("regression", epochs=6)
     (row,) = trained.report["baselines"]
@@ -218,10 +237,39 @@ def test_masks_go_the_way_of_their_pictures_through_the_preprocessing():
     assert iou > 0.7
 
 
-@pytest.mark.parametrize("loss", ["binary_cross_entropy", "dice", "focal"])
+CROSS_ENTROPY_AND_DICE = {
+    "type": "combined",
+    "terms": [{"loss": {"type": "cross_entropy"}}, {"loss": {"type": "dice"}, "weight": 0.5}],
+}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"type": "binary_cross_entropy", "positive_weight": "balanced"},
+        {"type": "dice"},
+        {"type": "focal"},
+        CROSS_ENTROPY_AND_DICE,
+    ],
+)
 def test_losses_of_masks_learn_them(loss):
-    trained = Trained("segmentation", epochs=8, loss={"type": loss})
+    trained = Trained("segmentation", epochs=8, loss=loss)
     assert trained.outcome.summary["test/foreground_iou"] > 0.8
+
+
+def test_balanced_labels_are_counted_over_the_training_split():
+    loss = {"type": "binary_cross_entropy", "positive_weight": "balanced"}
+    trained = Trained("multi-label", epochs=1, loss=loss)
+    y = trained.splits["train"].y
+    yes = y.sum(axis=0, dtype=np.int64)
+    weights = (len(y) - yes) / yes
+    same = Trained("multi-label", epochs=1, loss={**loss, "positive_weight": weights.tolist()})
+    assert trained.told.series("train/loss") == same.told.series("train/loss")
+
+
+def test_focal_learns_labels():
+    trained = Trained("multi-label", loss={"type": "focal", "class_weights": "balanced"})
+    assert trained.outcome.summary["test/accuracy"] > 0.9
 
 
 def test_balanced_weights_of_masks_count_their_pixels():

@@ -7,11 +7,11 @@ are every format's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from trainyard.datasets.format import Contents, Format
+from trainyard.datasets.format import Contents, Format, Upload
 from trainyard.datasets.manifest import DatasetOptions
-from trainyard.datasets.report import Report
 
 TABLES = (
     "task", "target", "features", "time", "group", "window", "horizon", "predict", "split.column",
@@ -20,12 +20,13 @@ MEANING = (*TABLES, "layout")
 HARMLESS = ("picture_size", "volume_size", "resize", "grey_window", "audio")
 
 
-def check_options(options: DatasetOptions, chosen: Format, report: Report) -> None:
+def check_options(chosen: Format, upload: Upload) -> None:
     """Hold the options that were given against those that the format follows.
 
     ``task`` is held against what the format makes, see ``check_made``.
     """
-    follows = getattr(chosen, "follows", None)
+    options, report = upload.options, upload.report
+    follows = _followed_by(chosen, upload)
     if follows is None:
         return
     lost = [n for n in MEANING if n not in follows and n != "task" and _is_given(options, n)]
@@ -43,13 +44,14 @@ def check_options(options: DatasetOptions, chosen: Format, report: Report) -> No
             )
 
 
-def check_made(options: DatasetOptions, contents: Contents, chosen: Format, report: Report) -> None:
+def check_made(contents: Contents, chosen: Format, upload: Upload) -> None:
     """Hold the options against what was made of the upload.
 
     Raises:
         RejectedDataset: with these mistakes, and those noted before.
     """
-    follows = getattr(chosen, "follows", None)
+    options, report = upload.options, upload.report
+    follows = _followed_by(chosen, upload)
     if follows is not None:
         if options.task not in (None, contents.task) and "task" not in follows:
             report.error(
@@ -64,6 +66,13 @@ def check_made(options: DatasetOptions, contents: Contents, chosen: Format, repo
                     code="option-not-followed",
                 )
     report.raise_if_rejected()
+
+
+def _followed_by(chosen: Format, upload: Upload) -> frozenset[str] | None:
+    """None of a format that does not say; ``follows`` may depend on what the upload holds."""
+    follows: frozenset[str] | Callable[[Upload], frozenset[str]] | None
+    follows = getattr(chosen, "follows", None)
+    return follows(upload) if callable(follows) else follows
 
 
 def _unused(contents: Contents) -> list[str]:

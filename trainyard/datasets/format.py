@@ -76,7 +76,8 @@ class Part:
     ``groups`` (N,) int64 numbers the patient, source or series that a sample is of. ``times`` and
     ``until`` (N,) int64 are the first and last moment that sample and target are made of, in any
     one unit; splits by time keep these apart. ``baselines`` (N, B, K) float32 are naive
-    forecasts, named in ``SeriesInfo.baselines``.
+    forecasts, named in ``SeriesInfo.baselines``. ``possible_groups`` (N,) int64 are those of
+    ``Contents.possible_group``.
     """
 
     split: SplitName
@@ -87,6 +88,7 @@ class Part:
     times: npt.NDArray[np.int64] | None = None
     until: npt.NDArray[np.int64] | None = None
     baselines: npt.NDArray[np.float32] | None = None
+    possible_groups: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Contents:
     With ``is_split`` the parts are all the splits that there are to be: none is made.
     ``class_names`` are those of classes, labels or classes of masks, and ``outputs`` the names of
     the numbers that are predicted: one of the two is empty. ``features`` names the channels.
+    ``possible_group`` is a column that looks like the names of groups, though none was asked for.
     """
 
     input_shape: tuple[int, ...]
@@ -111,6 +114,7 @@ class Contents:
     pictures: PictureForm | None = None
     arrays: ArrayForm | None = None
     is_split: bool = False
+    possible_group: str | None = None
 
     @property
     def num_outputs(self) -> int:

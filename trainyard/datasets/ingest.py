@@ -72,9 +72,9 @@ def _scan(
         upload = Upload(file_name, archive, options, limits, report, scratch, decoder)
         with upload.closing:
             chosen = _recognise(upload)
-            check_options(options, chosen, report)
+            check_options(chosen, upload)
             contents = chosen.inspect(upload)
-            check_made(options, contents, chosen, report)
+            check_made(contents, chosen, upload)
             manifest = write_canonical(contents, chosen.name, upload, folder)
             complete = getattr(chosen, "complete", None)
             return manifest if complete is None else complete(upload, manifest)

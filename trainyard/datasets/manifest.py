@@ -2,17 +2,19 @@
 
 Canonical form, one folder: ``manifest.json`` and for each split ``<split>_x.npy``
 (N, *input_shape), uint8 or float32, and ``<split>_y.npy``, whose rows ``target_form`` tells.
-C-contiguous, so that they can be memory-mapped. A forecasting dataset has beside them
-``<split>_baselines.npy``: what the naive forecasts say of each sample.
+C-contiguous, so that they can be memory-mapped. A dataset of windows of series has beside them
+``<split>_baselines.npy``: what the naive forecasts say of each sample, of a direction 1 at the
+class and 0 at the others.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from trainyard.datasets.facts import DatasetReport
+from trainyard.datasets.time_formats import TIME_FORMATS
 from trainyard.spec.tasks import Task as Task
 
 SplitName = Literal["train", "val", "test"]
@@ -94,6 +96,7 @@ class DatasetOptions(BaseModel):
     features: list[str] | None = None  # columns that the model sees; else all that are left
     ignore: list[str] = []  # columns, or glob patterns of files of an archive
     time: str | None = None  # column that orders the rows of a series
+    time_format: str | None = None  # how it writes moments, in strptime's signs; else what fits
     group: str | None = None  # column: rows of one group never stand in two splits, or a series
     window: PositiveInt | None = None  # rows that a forecast is made from
     horizon: PositiveInt = 1  # rows ahead, each of which is an output
@@ -105,6 +108,13 @@ class DatasetOptions(BaseModel):
     resize: Resize = "stretch"  # of pictures of other sizes: see trainyard.datasets.resize
     grey_window: GreyWindow | None = None  # of DICOM and 16-bit grey; then values are 0 to 255
     audio: AudioOptions = AudioOptions()
+
+    @field_validator("time_format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in TIME_FORMATS:
+            raise ValueError(f"expected one of {', '.join(TIME_FORMATS)}; received {value}")
+        return value
 
 
 class Problem(BaseModel):
@@ -144,6 +154,7 @@ class SeriesInfo(BaseModel):
     window: int  # rows a sample holds
     horizon: int  # rows ahead that are predicted
     time: str | None  # the column of the time
+    time_format: str | None = None  # how it writes moments, where they are text
     group: str | None  # the column that tells the series apart
     num_series: int
     predict: Literal["value", "change", "direction"] = "value"

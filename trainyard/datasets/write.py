@@ -15,7 +15,7 @@ from trainyard.datasets.duplicates import check_duplicates
 from trainyard.datasets.figures import figures_of
 from trainyard.datasets.format import Block, Contents, Upload
 from trainyard.datasets.giveaways import Giveaways
-from trainyard.datasets.leaks import check_groups, check_times
+from trainyard.datasets.leaks import check_groups, check_possible_group, check_times
 from trainyard.datasets.manifest import (
     ArrayForm,
     ChannelStatistics,
@@ -53,6 +53,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         check_duplicates(splits, contents.series is not None, report)
         if contents.series is None:
             check_groups(splits, report)
+            check_possible_group(splits, contents.possible_group, report)
         check_times(splits, report)
         giveaways.check(report)
     given = {part.split for part in contents.parts if len(part.labels)}

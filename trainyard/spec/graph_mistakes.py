@@ -10,6 +10,8 @@ from trainyard.spec.shapes import Shape, ShapeError, shape_text
 from trainyard.spec.suggest import counted
 from trainyard.spec.wiring import Wire
 
+_YES_AND_NO = 2  # classes
+
 
 def shape_mistake(
     error: ShapeError, step: Wire, inputs: tuple[str, ...], shapes: tuple[Shape, ...]
@@ -33,7 +35,7 @@ def _who(name: str) -> str:
 
 
 def output_mistakes(
-    wires: list[Wire], last: str | None, output: Shape, wanted: Shape
+    wires: list[Wire], last: str | None, output: Shape, wanted: Shape, task: str
 ) -> list[Mistake]:
     """The output of ``last`` has one value a class, a label or a number to predict, or a mask of
     the picture's size for each class."""
@@ -43,6 +45,11 @@ def output_mistakes(
     counts_only = output[1:] == wanted[1:]
     if counts_only:
         message = f"the model gives {counted(output[0], 'output')}, but the dataset {needs}"
+        if task == "classification" and output[0] == 1 and wanted[0] == _YES_AND_NO:
+            message += (
+                ": a single output with a sigmoid is told here by two with a softmax, under "
+                "cross_entropy in the place of binary_cross_entropy"
+            )
         expected, received = str(wanted[0]), str(output[0])
     else:
         advice = (

@@ -19,7 +19,7 @@ from worker.training.data import Preprocessing
 from worker.training.protocol import Goal
 
 if TYPE_CHECKING:
-    from trainyard.spec.losses.base import LossFunction
+    from trainyard.spec.losses.base import Count, LossFunction
 
 _COUNTED_ROWS = 256  # masks at a time, whose pixels are counted
 
@@ -69,6 +69,14 @@ def as_targets(raw: Tensor, goal: Goal, preprocess: Preprocessing) -> Tensor:
             return preprocess.masks(raw).long()
         case _:
             return raw.float()
+
+
+def loss_counts(goal: Goal, y: npt.NDArray[Any]) -> Sequence[Count]:
+    """What losses weigh by: ``class_counts``; of labels how many samples are not of it, and are."""
+    if goal.task != "multi-label":
+        return class_counts(goal, y)
+    positives = y.sum(axis=0, dtype=np.int64).tolist()
+    return [(len(y) - count, count) for count in positives]
 
 
 def class_counts(goal: Goal, y: npt.NDArray[Any]) -> list[int]:

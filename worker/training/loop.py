@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from trainyard.spec.job import JobSpec
 from trainyard.spec.preprocess import Statistics
+from trainyard.spec.schedules.base import is_rate
 from worker.training import device as devices
 from worker.training import endings, judge
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.finish import finish
+from worker.training.groups import NothingToTrain
 from worker.training.initial import begin_with
 from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Goal, Outcome, Reporter, Split, Stop
@@ -50,8 +52,8 @@ def train(
     ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
     training is then bit for bit that of one which was never interrupted. ``initial`` is a
     safetensors file of weights to begin with, as ``init_from`` says. ``used_seconds`` of the time
-    limit are gone already. So many ``halvings`` of a batch are known to be needed, since earlier
-    attempts were killed for want of memory.
+    limit are gone already. So many ``halvings`` of the parts of a batch are to be tried, since
+    attempts that began here were killed for want of memory.
     """
     began, training = time.monotonic(), spec.training
     chosen = devices.choose_device(device)
@@ -73,9 +75,10 @@ def train(
                 if training.init_strict and not fit.is_whole:
                     return endings.initial_weights(fit)
             teller.tell_start(resumed=resumed)
-            if halvings:
-                if (why := halve(run, halvings)) is not None:
-                    return endings.killed_for_memory(training, graph, run.num_used, chosen, why)
+            parts = run.position.parts
+            if (why := halve(run, halvings)) is not None:
+                return endings.killed_for_memory(training, graph, run.num_used, chosen, why)
+            if run.position.parts != parts:
                 teller.tell_parts()
             reporter.begun()
             held_out = {
@@ -87,6 +90,8 @@ def train(
             }
             ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
             return ended_early or finish(run, graph, splits, held_out, teller, stop)
+    except NothingToTrain:
+        return endings.nothing_to_train(training)
     except (RuntimeError, MemoryError) as error:
         if not devices.is_out_of_memory(error):
             raise
@@ -107,6 +112,8 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
                 return _interrupt(run, teller)
             if teller.is_over(training.time_limit_seconds):
                 return endings.time_limit(training, position.step, run.num_steps)
+            if not is_rate(run.lr):
+                return endings.no_rate(training, position.step, run.num_steps, run.lr)
             parts = position.parts
             run.step()
             if position.parts != parts:

@@ -1476,6 +1476,7 @@ export interface components {
              *       "target": null,
              *       "task": null,
              *       "time": null,
+             *       "time_format": null,
              *       "volume_size": null,
              *       "window": null
              *     }
@@ -1589,6 +1590,11 @@ export interface components {
              * @default null
              */
             time: string | null;
+            /**
+             * Time Format
+             * @default null
+             */
+            time_format: string | null;
             /**
              * Volume Size
              * @default null
@@ -2854,6 +2860,8 @@ export interface components {
             predict: "value" | "change" | "direction";
             /** Time */
             time: string | null;
+            /** Time Format */
+            time_format?: string | null;
             /** Window */
             window: number;
         };

@@ -74,6 +74,32 @@ CASES = {
     ),
     "avg_pool2d(x, k) + max_pool2d(x, k)": F.avg_pool2d(X, 2) + F.max_pool2d(X, 2),
     "avg_pool2d(x, 3, stride=1, padding=1)": F.avg_pool2d(X, 3, 1, 1),
+    "avg_pool1d(reshape(x, [N, C, -1]), 5, stride=3, padding=2)": F.avg_pool1d(
+        X.flatten(2), 5, 3, 2
+    ),
+    "avg_pool1d(reshape(x, [N, C, -1]), k) - max_pool1d(reshape(x, [N, C, -1]), [k])":
+    F.avg_pool1d(X.flatten(2), 2) - F.max_pool1d(X.flatten(2), 2),
+    "conv1d(reshape(x, [N, C, -1]), reshape(w, [4, 3, 9]), stride=2, padding=3, dilation=2)":
+    F.conv1d(X.flatten(2), W.flatten(2), stride=2, padding=3, dilation=2),
+    "conv1d(reshape(x, [N, C, -1]), reshape(w, [12, 1, 9]), groups=C)": F.conv1d(
+        X.flatten(2), W.reshape(12, 1, 9), groups=3
+    ),
+    "conv_transpose2d(x, permute(w, [1, 0, 2, 3]), stride=[2, 3], padding=1, output_padding=1)":
+    F.conv_transpose2d(X, W.transpose(0, 1), stride=(2, 3), padding=1, output_padding=1),
+    "conv_transpose2d(x, reshape(w, [3, 4, 3, 3]), groups=3, dilation=2)": F.conv_transpose2d(
+        X, W.reshape(3, 4, 3, 3), groups=3, dilation=2
+    ),
+    "tan(x) + cumsum(x, 1) - cumsum(x > 0, dim=-1)": X.tan() + X.cumsum(1)
+    - (X > 0).float().cumsum(-1),
+    "prod(x, 1, True) + prod(x + 1, dim=[1, -1], keepdim=True) * prod(w)": X.prod(1, keepdim=True)
+    + (X + 1).prod(-1, keepdim=True).prod(1, keepdim=True) * W.prod(),
+    "prod(x, keepdim=True)": X.prod().reshape(1, 1, 1, 1),
+    "x * [0, 1, -2, 0.5, 1e2, 6 / 2]": X * torch.tensor([0, 1, -2, 0.5, 100, 3]),
+    "sum(x * reshape([0.5, 1, 2], [3, 1, 1]), dim=1) / sum([0.5, 1, 2])": (
+        X * torch.tensor([0.5, 1, 2]).reshape(3, 1, 1)).sum(1) / 3.5,
+    "where([1, 0, 1, 0, 1, 0] > 0, x, [1, 2, 3, 4, 5, 6]) ** [1, 2, 1, 2, 1, 2]": torch.where(
+        torch.tensor([1, 0, 1, 0, 1, 0]) > 0, X, torch.arange(1.0, 7)
+    ) ** torch.tensor([1, 2, 1, 2, 1, 2]),
     "unfold(x, [2, 3], padding=1, stride=2)": F.unfold(X, (2, 3), padding=1, stride=2),
     "matmul(x, permute(x, [0, 1, 3, 2]))": X @ X.transpose(2, 3),
     "flatten(x)": X.flatten(1),
@@ -104,6 +130,7 @@ def test_an_expression_gives_what_torch_gives_in_the_shape_that_was_found(text: 
         ("minimum(p, 1) + maximum(p, 2) + clamp(p, 0.5, 1)", 2.75),
         ("cos(pi * p) ** 2 - floor(p) + ceil(p) - round(p)", 1.5),
         ("sigmoid(p) + softplus(p) + tanh(p) + relu(-p) + sign(p)", None),
+        ("tan(p) * 4", 4 * math.tan(0.25)),
         ("log(p - p)", math.nan),
         ("1 / (p - p)", math.nan),
         ("exp(exp(exp(exp(p * 4))))", math.inf),
@@ -128,9 +155,25 @@ def test_constants_are_reckoned_beforehand() -> None:
     assert not program_of("2 ** 10 + sqrt(4)").steps
 
 
+def test_a_list_has_no_place_where_shapes_are_not_known() -> None:
+    for names, opaque in (({"p": Tensor(("P",))}, True), ({"p": Scalar()}, False)):
+        with pytest.raises(LanguageError, match="list"):
+            lower(parse("maximum(p, [2])"), names, opaque=opaque)
+        with pytest.raises(LanguageError, match="list"):
+            lower(parse("exp([2])"), names, opaque=opaque)
+
+
+def test_a_list_follows_the_type_of_what_it_meets() -> None:
+    run = on_tensors(program_of("x * [1, 2, 3, 4, 5, 0.1]"))
+    assert run({"x": X.double()}).dtype == torch.float64
+    assert run({"x": X.bfloat16()}).dtype == torch.bfloat16
+
+
 def test_flops_are_those_of_convolutions_and_products() -> None:
     assert program_of("conv2d(relu(x), w, padding=1)").flops == 2 * 4 * 8 * 6 * 3 * 9
     assert program_of("matmul(x, permute(x, [0, 1, 3, 2]))").flops == 2 * 3 * 8 * 8 * 6
+    transposed = "conv_transpose2d(x, permute(w, [1, 0, 2, 3]), stride=2)"
+    assert program_of(transposed).flops == 2 * 3 * 8 * 6 * 4 * 9
 
 
 REFUSED = {
@@ -158,7 +201,21 @@ REFUSED = {
     "mean(x, dim=0.5)": ("whole number", 1),
     "mean(x, dim=[1, 1])": ("twice", 1),
     "mean(3)": ("takes a tensor", 1),
-    "x + [1, 2]": ("a list stands", 3),
+    "x + [1, 2]": ("(N, 3, 8, 6) and (2,) do not fit", 3),
+    "x + [N, 1, 2, 3, 4, 5]": ("numbers alone", 3),
+    "x + [1, x]": ("no number that is fixed", 5),
+    "x + [1, [2, 3]]": ("no number that is fixed", 5),
+    "x ** [1, 2, 3, 4, 5, 65]": ("the exponent", 3),
+    "mean(x, dim=[0.5])": ("whole numbers", 1),
+    "min(N / 100, 1)": ("it is minimum(a, b)", 1),
+    "max(x, v)": ("it is maximum(a, b)", 1),
+    "conv1d(x, w)": ("takes series", 1),
+    "conv_transpose2d(x, w)": ("does not fit 3 channels", 1),
+    "conv_transpose2d(x, permute(w, [1, 0, 2, 3]), output_padding=1)": ("not below", 1),
+    "conv_transpose2d(x, permute(w, [1, 0, 2, 3]), padding=9)": ("no value", 1),
+    "cumsum(x)": ("needs dim", 1),
+    "cumsum(x, 4)": ("axis 4", 1),
+    "prod(x, dim=[1, 1])": ("twice", 1),
     "x + w": ("do not fit", 3),
     "conv2d(x, v)": ("the weight", 1),
     "conv2d(x, w, groups=2)": ("does not fit", 1),
@@ -216,6 +273,9 @@ BOMBS = [
     "unfold(pad(x, [500, 500, 500, 500]), 500)",
     "conv2d(x, w, padding=1000000)",
     "conv2d(x, w, padding=10 ** 12)",
+    "[" + "1, " * 999 + "1] * x",
+    "conv_transpose2d(x, permute(w, [1, 0, 2, 3]), stride=1000000)",
+    "conv_transpose2d(x, permute(w, [1, 0, 2, 3]), dilation=10 ** 12)",
     "sin(" * 25 + "pad(x, [2000, 2000, 2000, 2000])" + ")" * 25,
     "max_pool2d(pad(x, [4000, 4000, 4000, 4000]), 3999, stride=1)",
     "conv2d(pad(mean(x, dim=1, keepdim=True), [5000, 5000, 5000, 5000]), "

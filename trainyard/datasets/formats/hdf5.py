@@ -23,10 +23,10 @@ from trainyard.datasets.array_names import (
     words_of,
 )
 from trainyard.datasets.arrays import contents_of, read_small
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.hdf5 import SIGNATURE, members, stored_array
 from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.split_words import SPLIT_FOLDERS
 from trainyard.datasets.stored import StoredArray
 
 name = "hdf5"

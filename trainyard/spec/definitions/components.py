@@ -9,7 +9,7 @@ from pydantic import Field, create_model
 from trainyard.spec.component import Component
 from trainyard.spec.definitions.model import ARG_SCHEMA, validate_arg
 from trainyard.spec.fields import PLACEHOLDERS, Own, expected
-from trainyard.spec.language.values import Axes, Const
+from trainyard.spec.language.values import Const, Items
 from trainyard.spec.layers.base import Layer
 
 C = TypeVar("C", bound=Component)
@@ -58,6 +58,6 @@ def arg_values(component: Component, names: list[str]) -> dict[str, Const]:
     return {name: Const(_plain(value)) for name, value in values.items()}
 
 
-def _plain(value: Any) -> int | float | bool | Axes:
+def _plain(value: Any) -> int | float | bool | Items:
     assert not isinstance(value, str) or value not in PLACEHOLDERS, "the graph replaces these"
     return tuple(value) if isinstance(value, list) else value

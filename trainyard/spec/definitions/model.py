@@ -10,19 +10,19 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    field_serializer,
     model_serializer,
 )
 
-from trainyard.spec.component import OneOf
+from trainyard.spec.component import NAME_PATTERN, OneOf
 from trainyard.spec.definitions.expressions import Expression, SizeExpression, Update
 from trainyard.spec.fields import Own, expected
-from trainyard.spec.initializers import INITIALIZERS, Initializer
-from trainyard.spec.language.limits import MAX_CONSTANT, MAX_RANK
+from trainyard.spec.initializers import INITIALIZERS, Constant, Initializer
+from trainyard.spec.language.limits import MAX_CONSTANT, MAX_ITEMS, MAX_RANK
 
 MAX_DEFINITIONS = 100  # of one kind
 MAX_ARGS = 50
 MAX_LENGTH = 2**31 - 1
-NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
 ARG_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,49}$"
 
 
@@ -35,24 +35,18 @@ def is_number(value: Any) -> bool:
     )
 
 
-def is_whole(value: Any) -> bool:
-    """A JSON integer that may be the length of an axis, or how far to go along it."""
-    return is_number(value) and isinstance(value, int) and abs(value) <= MAX_LENGTH
-
-
 def validate_arg(value: Any) -> Any:
-    """A number, true or false, or a list of whole numbers, such as the sides of a window."""
+    """A number, true or false, or a list of numbers: the sides of a window, weights of classes."""
     if is_number(value) or isinstance(value, bool):
         return value
-    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= 2 * MAX_RANK
-    if is_list and all(is_whole(item) for item in value):
+    is_list = isinstance(value, list | tuple) and 1 <= len(value) <= MAX_ITEMS
+    if is_list and all(is_number(item) for item in value):
         return tuple(value)
-    raise expected("a number, true or false, or a short list of whole numbers")
+    raise expected(f"a number, true or false, or a list of at most {MAX_ITEMS} numbers")
 
 
 _NUMBER = {"type": "number", "minimum": -MAX_CONSTANT, "maximum": MAX_CONSTANT}
-_WHOLE = {"type": "integer", "minimum": -MAX_LENGTH, "maximum": MAX_LENGTH}
-_LIST = {"type": "array", "items": _WHOLE, "minItems": 1, "maxItems": 2 * MAX_RANK}
+_LIST = {"type": "array", "items": _NUMBER, "minItems": 1, "maxItems": MAX_ITEMS}
 ARG_SCHEMA = {"anyOf": [_NUMBER, {"type": "boolean"}, _LIST]}
 
 
@@ -73,8 +67,19 @@ Args = Annotated[
 ]
 
 
+_MAX_START = 1e9  # as of the initialiser
+
+
 def _number_as_constant(value: Any) -> Any:
-    return {"type": "constant", "val": float(value)} if is_number(value) else value
+    if not is_number(value):
+        return value
+    if abs(value) > _MAX_START:
+        raise expected(f"a number of at most {_MAX_START:g}, or an initialiser")
+    return Constant(val=float(value))
+
+
+def _or_number(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [*schema["anyOf"], _NUMBER]
 
 
 def _validate_start(value: Any) -> Any:
@@ -99,7 +104,7 @@ class _Part(BaseModel):
     description: Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=2000)] = ""
     """What it is, for people."""
     args: Args = {}
-    """Arguments and their defaults: numbers, true or false, or lists of whole numbers."""
+    """Arguments and their defaults: numbers, true or false, or lists of numbers."""
 
 
 class Parameter(BaseModel):
@@ -112,9 +117,17 @@ class Parameter(BaseModel):
     shape: Annotated[list[SizeExpression], Field(max_length=MAX_RANK)]
     """Lengths of its axes: numbers, arguments, `C`, `H`, `W`, or expressions of them."""
     init: Annotated[
-        Initializer, OneOf(INITIALIZERS, by_name=True), BeforeValidator(_number_as_constant)
+        Initializer,
+        OneOf(INITIALIZERS, by_name=True),
+        BeforeValidator(_number_as_constant),
+        Field(json_schema_extra=_or_number),
     ]
     """How it starts: a number, or an initialiser by name."""
+
+    @field_serializer("init")
+    def _number_of_constant(self, init: Initializer) -> Any:
+        """As it was written: an own initialiser may be called `constant`."""
+        return init.val if type(init) is Constant else init.model_dump(mode="json")
 
 
 class LayerDefinition(_Part):
@@ -142,15 +155,19 @@ class LossDefinition(_Part):
     """What is minimised: one number a batch."""
 
     forward: Expression
-    """A scalar, of `logits`, `probs`, `log_probs` (N, K), `one_hot` (N, K), `p_true`,
-    `log_p_true`, `target` (N)."""
+    """A scalar, of what the task has. Numbers: `output` and `target` (N, K), in units of the
+    targets' deviation. Labels: `logits`, `probs` and `target` (N, K), 0 or 1. Classes: `logits`,
+    `probs`, `log_probs` and `one_hot` (N, K), `target`, the index, `p_true` and `log_p_true` (N).
+    Masks: the same as (N, K, H, W) and (N, H, W). The sizes are `N`, `K`, `H` and `W`."""
 
 
 class MetricDefinition(_Part):
     """What is measured: one number a batch, or one a sample."""
 
     forward: Expression
-    """A mean over the batch, or a value for each sample, of the names that a loss may read."""
+    """A value for each sample, or one for the batch, of the names that a loss may read; numbers are
+    in the dataset's units. A split's figure is the mean over its samples: a batch's one value
+    counts once for each of them."""
     higher_is_better: bool = True
     """What «best» means where it is monitored."""
 

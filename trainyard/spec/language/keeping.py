@@ -15,10 +15,10 @@ _OF_RESULT = {"exp", "expm1", "sqrt", "tanh", "sigmoid", "relu", "softmax", "log
 # It needs neither result nor arguments, or there is none.
 _OF_NEITHER = {
     "+", "-", NEGATE, "sum", "mean", "reshape", "flatten", "permute", "flip", "roll", "pad",
-    "unfold", "concat", "sign", "floor", "ceil", "round", "ones_like", "zeros_like",
+    "unfold", "concat", "cumsum", "sign", "floor", "ceil", "round", "ones_like", "zeros_like",
     "rand_like", "randn_like", "==", "!=", "<", "<=", ">", ">=",
 }  # fmt: skip
-_WITH_MATRICES = {"conv2d", "matmul"}
+_WITH_MATRICES = {"conv1d", "conv2d", "conv_transpose2d", "matmul"}
 
 
 @dataclass(frozen=True)

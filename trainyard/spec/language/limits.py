@@ -7,6 +7,7 @@ MAX_DIGITS = 30  # of one number as it is written
 MAX_CONSTANT = 1e30
 MAX_EXPONENT = 64  # of a constant power
 MAX_RANK = 8
+MAX_ITEMS = 1000  # of a list that an argument holds
 MAX_AXIS = 2**31 - 1
 MAX_VALUES = 2**28  # of one tensor, a sample's where it has a batch axis
 MAX_TOTAL_VALUES = 2**30  # of all tensors that an expression makes

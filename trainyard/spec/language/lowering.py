@@ -38,6 +38,10 @@ CONSTANTS: Mapping[str, Value] = {
     **dict.fromkeys(("False", "false"), Const(value=False)),
 }
 
+Constant = float | tuple[float, ...]
+# What goes over the axes of one tensor, and what takes two values in its place.
+_OF_TWO = {"min": "minimum", "max": "maximum"}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -54,12 +58,13 @@ class Step:
 class Program:
     """Steps in the order in which they run.
 
-    ``inputs`` are the registers of the names that are read, ``constants`` those of numbers;
-    ``result`` is a register, ``value`` what is known of it, ``flops`` a sample's.
+    ``inputs`` are the registers of the names that are read, ``constants`` those of numbers and of
+    lists of numbers, which are tensors of one axis; ``result`` is a register, ``value`` what is
+    known of it, ``flops`` a sample's.
     """
 
     inputs: dict[str, int]
-    constants: dict[int, float]
+    constants: dict[int, Constant]
     steps: tuple[Step, ...]
     result: int
     value: Value
@@ -103,7 +108,7 @@ class _Lowering:
     opaque: bool
     draws: bool
     inputs: dict[str, int] = field(default_factory=dict)
-    constants: dict[int, float] = field(default_factory=dict)
+    constants: dict[int, Constant] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     known: dict[Any, int] = field(default_factory=dict)
     num_registers: int = 0
@@ -170,6 +175,7 @@ class _Lowering:
         tensors, static = _bound(function, positional, keywords)
         if function.name == "**":
             _require_small_exponent(tensors[1].value)
+        tensors = [self._list_as_tensor(operand) for operand in tensors]
         values = [operand.value for operand in tensors]
         if not any(isinstance(value, Tensor) for value in values):
             return self._of_numbers(function, tensors)
@@ -186,8 +192,10 @@ class _Lowering:
 
     def _of_numbers(self, function: Function, tensors: list[_Operand]) -> _Operand:
         if function.scalar is None:
+            other = _OF_TWO.get(function.name)
             message = f"{function.name.strip('-')} takes a tensor, not a number"
-            raise LanguageError(message, function.signature, "a number")
+            message += f"; of two values it is {other}(a, b)" if other else ""
+            raise LanguageError(message, function.signature, "a number", suggestion=other)
         constants = [o.value.value for o in tensors if isinstance(o.value, Const)]
         if len(constants) == len(tensors):
             return _Operand(Const(_folded(function, constants)))
@@ -219,6 +227,24 @@ class _Lowering:
         assert made is not None
         return made
 
+    def _list_as_tensor(self, operand: _Operand) -> _Operand:
+        """A list of numbers as a tensor of one axis, where there are tensors of known shapes."""
+        items = operand.value.value if isinstance(operand.value, Const) else None
+        if not isinstance(items, tuple) or self.opaque or not self._has_tensors():
+            return operand
+        if not items or not all(isinstance(item, int | float) for item in items):
+            message = "a list that is computed with holds numbers alone"
+            raise LanguageError(message, "numbers", shown(list(items)))
+        numbers = tuple(float(item) for item in items)
+        key = ("list", numbers)
+        if key not in self.known:
+            self.known[key] = self._new()
+            self.constants[self.known[key]] = numbers
+        return _Operand(checked(Tensor((len(numbers),))), self.known[key])
+
+    def _has_tensors(self) -> bool:
+        return any(isinstance(value, Tensor) for value in self.names.values())
+
     def _register_of(self, operand: _Operand) -> int:
         if operand.register is None:
             assert isinstance(operand.value, Const)
@@ -233,11 +259,15 @@ class _Lowering:
         return operand.register
 
 
-def _item(value: Value) -> Axis:
-    """One item of a list: a whole number, or N."""
+def _item(value: Value) -> Axis | float:
+    """One item of a list: a number, or N."""
     if isinstance(value, Scalar) and value.is_batch:
         return BATCH
-    return _integer(value, "an item of a list")
+    number = value.value if isinstance(value, Const) else None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        given = "a tensor" if isinstance(value, Tensor) else f"{number}"
+        raise LanguageError("an item of a list is no number that is fixed", "a number", given)
+    return int(number) if float(number).is_integer() else number
 
 
 def _integer(value: Value, what: str) -> int:
@@ -296,9 +326,13 @@ def _bound(
 def _fixed(function: Function, param: Param, value: Value) -> Any:
     what = f"{param.name} of {function.name}"
     if not isinstance(value, Const):
+        other = _OF_TWO.get(function.name) if param.name == "dim" else None
         message = f"{what} must be fixed in the spec: it decides the shape"
-        raise LanguageError(message, "a number of the spec", "a computed value")
+        message += f"; of two values it is {other}(a, b)" if other else ""
+        raise LanguageError(message, "a number of the spec", "a computed value", suggestion=other)
     number = value.value
+    if isinstance(number, tuple) and not all(isinstance(item, int | str) for item in number):
+        raise LanguageError(f"{what} takes whole numbers", "integers", shown(list(number)))
     match param.kind:
         case "bool" if number in (0, 1):
             return bool(number)
@@ -334,9 +368,12 @@ def _require_most(what: str, figure: int, most: int) -> None:
 
 
 def _require_small_exponent(value: Value) -> None:
-    exponent = value.value if isinstance(value, Const) else 0
-    if not isinstance(exponent, tuple) and abs(exponent) > MAX_EXPONENT:
-        raise LanguageError("the exponent is too large", f"at most {MAX_EXPONENT}", f"{exponent:g}")
+    given = value.value if isinstance(value, Const) else 0
+    exponents = given if isinstance(given, tuple) else (given,)
+    for exponent in exponents:
+        if not isinstance(exponent, str) and abs(exponent) > MAX_EXPONENT:
+            message, most = "the exponent is too large", f"at most {MAX_EXPONENT}"
+            raise LanguageError(message, most, f"{exponent:g}")
 
 
 def _folded(function: Function, constants: list[Any]) -> int | float:

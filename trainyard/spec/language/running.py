@@ -7,7 +7,7 @@ function call and nothing is looked up by name on the way.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trainyard.spec.language.lowering import Program, Step
@@ -23,16 +23,26 @@ def on_numbers(program: Program) -> Callable[[Mapping[str, float]], float]:
 
 def on_tensors(program: Program) -> Running:
     """The program as a function of torch tensors (and numbers, where names stand for such)."""
-    return _run(
-        program,
-        [
-            of_tensors(step) if isinstance(step.value, Tensor) else of_numbers(step)
-            for step in program.steps
-        ],
-    )
+    import torch
+
+    lists = [
+        (register, torch.tensor(constant))
+        for register, constant in program.constants.items()
+        if isinstance(constant, tuple)
+    ]
+    functions = [
+        of_tensors(step) if isinstance(step.value, Tensor) else of_numbers(step)
+        for step in program.steps
+    ]
+    return _run(program, functions, lists)
 
 
-def _run(program: Program, functions: list[Callable[..., Any]]) -> Running:
+def _run(
+    program: Program,
+    functions: list[Callable[..., Any]],
+    lists: Sequence[tuple[int, Any]] = (),
+) -> Running:
+    """``lists`` are tensors of the program's lists, which go where the inputs are."""
     template: list[Any] = [None] * program.num_registers
     for register, number in program.constants.items():
         template[register] = number
@@ -47,6 +57,11 @@ def _run(program: Program, functions: list[Callable[..., Any]]) -> Running:
         values = template.copy()
         for name, register in inputs:
             values[register] = names[name]
+        if lists:
+            given = [values[register] for _, register in inputs]
+            like = next((value for value in given if hasattr(value, "dtype")), None)
+            for register, tensor in lists:
+                values[register] = tensor if like is None else tensor.to(like, non_blocking=True)
         for function, registers, output, dead in plan:
             values[output] = function(*[values[register] for register in registers])
             for register in dead:

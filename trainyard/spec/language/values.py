@@ -14,13 +14,14 @@ OPAQUE: Final = "P"  # all axes of a parameter of any shape, as optimizers see i
 
 Axis = int | str
 Axes = tuple[Axis, ...]
+Items = tuple[Axis | float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Const:
     """A number, or a list of numbers and axes, that stands in the spec."""
 
-    value: int | float | bool | Axes
+    value: int | float | bool | Items
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from trainyard.spec.losses.classes import CrossEntropy, Focal, Hinge, Poly
 from trainyard.spec.losses.distances import Huber, MeanAbsolute, MeanSquared, Quantile
 from trainyard.spec.losses.embeddings import Contrastive, SupervisedContrastive, Triplet
 from trainyard.spec.losses.masks import BinaryCrossEntropy, Dice, IntersectionOverUnion, Tversky
+from trainyard.spec.losses.sums import Combined
 
 __all__ = [
     "LOSSES",
     "BinaryCrossEntropy",
+    "Combined",
     "Contrastive",
     "CrossEntropy",
     "Dice",

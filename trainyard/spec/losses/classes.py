@@ -1,4 +1,7 @@
-"""Losses of logits (N, K, …) and class indices (N, …): one true class for each place."""
+"""Losses of logits (N, K, …) and class indices (N, …): one true class for each place.
+
+The focal loss is of labels too: logits (N, L) and targets (N, L) of 0 and 1.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from trainyard.errors import Mistake
-from trainyard.spec.losses.base import CLASSIFICATION, LOSSES, SEGMENTATION, Loss, Takes
+from trainyard.spec.losses.base import (
+    CLASSIFICATION,
+    LOSSES,
+    MULTI_LABEL,
+    SEGMENTATION,
+    Summand,
+    Takes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.losses.base import LossFunction
+    from trainyard.spec.losses.base import Count, LossFunction
 
 Weight = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
-class _OfClasses(Loss):
+class _OfClasses(Summand):
     takes: ClassVar[Takes] = "logits"
     class_weights: Literal["balanced"] | Annotated[list[Weight], Field(max_length=65536)] | None = (
         None
@@ -28,7 +38,7 @@ class _OfClasses(Loss):
 
     tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION, SEGMENTATION)
 
-    def weights(self, class_counts: Sequence[int] | None) -> Tensor | None:
+    def weights(self, class_counts: Sequence[Count] | None) -> Tensor | None:
         """A weight for each class; None where all count alike."""
         import torch
 
@@ -37,8 +47,9 @@ class _OfClasses(Loss):
         if self.class_weights != "balanced":
             return torch.tensor(self.class_weights)
         assert class_counts is not None, "balanced weights need the counts"
-        whole = sum(class_counts) / len(class_counts)
-        return torch.tensor([whole / max(count, 1) for count in class_counts])
+        counts = [count if isinstance(count, int) else count[1] for count in class_counts]
+        whole = sum(counts) / len(counts)
+        return torch.tensor([whole / max(count, 1) for count in counts])
 
     def mistakes(self, num_classes: int | None, path: str) -> list[Mistake]:
         given = self.class_weights
@@ -55,11 +66,26 @@ def _terms_of_true_class(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tenso
     return log_p, log_p.exp()
 
 
+def _terms_of_labels(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """log p and p of what is true of each label."""
+    from torch.nn.functional import logsigmoid
+
+    log_p = logsigmoid(logits * (2 * targets.to(logits.dtype) - 1))
+    return log_p, log_p.exp()
+
+
 def _mean(losses: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
     if weights is None:
         return losses.mean()
     weight = weights.to(losses.device)[targets]
     return (losses * weight).sum() / weight.sum()
+
+
+def _mean_of_labels(losses: Tensor, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        return losses.mean()
+    weight = weights.to(losses.device)
+    return (losses * weight).sum() / (weight.sum() * len(losses))
 
 
 @LOSSES.register
@@ -75,7 +101,7 @@ class CrossEntropy(_OfClasses):
         {"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": "balanced"},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         from torch.nn.functional import cross_entropy
 
         weights, smoothing = self.weights(class_counts), self.label_smoothing
@@ -89,27 +115,34 @@ class CrossEntropy(_OfClasses):
 
 @LOSSES.register
 class Focal(_OfClasses):
-    """Focal loss (Lin et al., 2017) over a softmax: mean of −(1 − p)^gamma · log p.
+    """Focal loss (Lin et al., 2017): mean of −(1 − p)^gamma · log p.
 
-    p is the probability of the true class; with gamma 0 it is the cross-entropy.
+    p is the probability of the true class by a softmax, of several labels that of each one's
+    truth by a sigmoid; with gamma 0 it is the cross-entropy. Weights are one a class or label.
     """
 
     type: Literal["focal"] = "focal"
     gamma: Annotated[float, Field(ge=0.0, le=100.0)] = 2.0
     """How much less a sample counts that the model is sure of."""
 
+    tasks: ClassVar[tuple[str, ...]] = (CLASSIFICATION, MULTI_LABEL, SEGMENTATION)
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "focal"},
         {"type": "focal", "gamma": 1.0, "class_weights": "balanced"},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         weights, gamma = self.weights(class_counts), self.gamma
 
         def loss(logits: Tensor, targets: Tensor) -> Tensor:
-            log_p, p = _terms_of_true_class(logits, targets)
+            of_labels = targets.dim() == logits.dim()
+            terms = _terms_of_labels if of_labels else _terms_of_true_class
+            log_p, p = terms(logits, targets)
             # Never 0: the slope of a broken power has no value there.
-            return _mean(-((1 - p).clamp(min=1e-12) ** gamma) * log_p, targets, weights)
+            losses = -((1 - p).clamp(min=1e-12) ** gamma) * log_p
+            if of_labels:
+                return _mean_of_labels(losses, weights)
+            return _mean(losses, targets, weights)
 
         return loss
 
@@ -127,7 +160,7 @@ class Poly(_OfClasses):
         {"type": "poly", "epsilon": 2.0},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         weights, epsilon = self.weights(class_counts), self.epsilon
 
         def loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -138,7 +171,7 @@ class Poly(_OfClasses):
 
 
 @LOSSES.register
-class Hinge(Loss):
+class Hinge(Summand):
     """Multi-class hinge of scores (N, K) and classes (N,), as torch.nn.MultiMarginLoss.
 
     Mean over the batch of Σ over other classes j of max(0, margin − s_true + s_j) / K.
@@ -156,7 +189,7 @@ class Hinge(Loss):
         {"type": "hinge", "margin": 0.5, "squared": True},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         from torch.nn import MultiMarginLoss
 
         return MultiMarginLoss(p=2 if self.squared else 1, margin=self.margin)

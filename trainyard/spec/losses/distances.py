@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.losses.base import FORECASTING, LOSSES, REGRESSION, Loss
+from trainyard.spec.losses.base import FORECASTING, LOSSES, REGRESSION, Summand
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.losses.base import LossFunction
+    from trainyard.spec.losses.base import Count, LossFunction
 
 
-class _OfNumbers(Loss):
+class _OfNumbers(Summand):
     tasks: ClassVar[tuple[str, ...]] = (REGRESSION, FORECASTING)
 
 
@@ -27,7 +27,7 @@ class MeanSquared(_OfNumbers):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "mse"},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         from torch.nn import MSELoss
 
         return MSELoss()
@@ -41,7 +41,7 @@ class MeanAbsolute(_OfNumbers):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "mae"},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         from torch.nn import L1Loss
 
         return L1Loss()
@@ -57,7 +57,7 @@ class Huber(_OfNumbers):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "huber", "delta": 0.5},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         from torch.nn import HuberLoss
 
         return HuberLoss(delta=self.delta)
@@ -76,7 +76,7 @@ class Quantile(_OfNumbers):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "quantile", "q": 0.9},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         import torch
 
         q = self.q

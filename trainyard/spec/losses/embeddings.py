@@ -16,7 +16,7 @@ from trainyard.spec.losses.base import CLASSIFICATION, LOSSES, Loss, Takes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.losses.base import LossFunction
+    from trainyard.spec.losses.base import Count, LossFunction
 
 Margin = Annotated[float, Field(gt=0.0, le=1e6)]
 
@@ -49,7 +49,7 @@ class Contrastive(_OfEmbeddings):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "contrastive", "margin": 2.0},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         import torch
 
         def loss(embeddings: Tensor, targets: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Triplet(_OfEmbeddings):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "triplet", "margin": 0.5},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         def loss(embeddings: Tensor, targets: Tensor) -> Tensor:
             distance = _distances(embeddings)
             same = targets[:, None] == targets[None, :]
@@ -109,7 +109,7 @@ class SupervisedContrastive(_OfEmbeddings):
         {"type": "supervised_contrastive", "temperature": 0.5},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         import torch
         from torch.nn.functional import normalize
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainyard.spec.losses.base import LOSSES, MULTI_LABEL, SEGMENTATION, Loss, Takes
+from trainyard.errors import Mistake
+from trainyard.spec.losses.base import LOSSES, MULTI_LABEL, SEGMENTATION, Summand, Takes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainyard.spec.losses.base import LossFunction
+    from trainyard.spec.losses.base import Count, LossFunction
 
 Share = Annotated[float, Field(ge=0.0, le=100.0)]
+PositiveWeight = Annotated[float, Field(gt=0.0, le=1e6)]
 Smooth = Annotated[float, Field(ge=0.0, le=1e6)]
 
 
-class _OfMasks(Loss):
+class _OfMasks(Summand):
     tasks: ClassVar[tuple[str, ...]] = (MULTI_LABEL, SEGMENTATION)
     takes: ClassVar[Takes] = "logits"
 
@@ -32,26 +34,51 @@ class BinaryCrossEntropy(_OfMasks):
     """
 
     type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
-    positive_weight: Annotated[float, Field(gt=0.0, le=1e6)] = 1.0
-    """What a positive target counts beside a negative one."""
+    takes: ClassVar[Takes] = "flag_logits"
+    positive_weight: (
+        Literal["balanced"]
+        | PositiveWeight
+        | Annotated[list[PositiveWeight], Field(min_length=1, max_length=65536)]
+    ) = 1.0
+    """What a positive target counts beside a negative one: a number, one for each label or class,
+    or `balanced` for negatives / positives of the training split, by label or class."""
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "binary_cross_entropy"},
         {"type": "binary_cross_entropy", "positive_weight": 3.0},
+        {"type": "binary_cross_entropy", "positive_weight": "balanced"},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
 
-        positive = torch.tensor(self.positive_weight)
+        positive = torch.tensor(self._positive_weights(class_counts))
 
         def loss(logits: Tensor, targets: Tensor) -> Tensor:
             weight = positive.to(logits.device)
+            if weight.dim():  # one an entry of axis 1
+                weight = weight.reshape(-1, *[1] * (logits.dim() - 2))
             truth = _as_flags(targets, logits)
             return binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
 
         return loss
+
+    def _positive_weights(self, class_counts: Sequence[Count] | None) -> float | list[float]:
+        if self.positive_weight != "balanced":
+            return self.positive_weight
+        assert class_counts is not None, "balanced weights need the counts"
+        whole = sum(count for count in class_counts if isinstance(count, int))
+        pairs = [(whole - c, c) if isinstance(c, int) else c for c in class_counts]
+        return [max(no, 1) / max(yes, 1) for no, yes in pairs]
+
+    def mistakes(self, num_classes: int | None, path: str) -> list[Mistake]:
+        given = self.positive_weight
+        if not isinstance(given, list) or num_classes is None or len(given) == num_classes:
+            return []
+        message = f"{len(given)} positive weights for {num_classes} labels or classes"
+        expected = f"{num_classes} numbers, one each"
+        return [Mistake(f"{path}/positive_weight", message, expected, f"{len(given)} numbers")]
 
 
 def _as_flags(targets: Tensor, logits: Tensor) -> Tensor:
@@ -90,7 +117,7 @@ class Dice(_OfMasks):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "dice"},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         # Halved above and below, the index of Tversky with both weights 1/2.
         return lambda logits, targets: _overlap(logits, targets, 0.5, 0.5, self.smooth / 2)
 
@@ -112,7 +139,7 @@ class Tversky(_OfMasks):
         {"type": "tversky", "alpha": 0.5, "beta": 0.5},
     )
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         return lambda logits, targets: _overlap(logits, targets, self.alpha, self.beta, self.smooth)
 
 
@@ -126,5 +153,5 @@ class IntersectionOverUnion(_OfMasks):
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = ({"type": "iou"},)
 
-    def build(self, *, class_counts: Sequence[int] | None = None) -> LossFunction:
+    def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         return lambda logits, targets: _overlap(logits, targets, 1.0, 1.0, self.smooth)

@@ -94,4 +94,4 @@ class FromTorch(Optimizer):
         return optimizer
 
 
-OPTIMIZERS: Family[Optimizer] = Family("optimizer")
+OPTIMIZERS: Family[Optimizer] = Family("optimizer", is_definable=True)

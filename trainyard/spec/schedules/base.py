@@ -40,7 +40,12 @@ class Schedule(Component):
         return 1.0
 
 
-SCHEDULES: Family[Schedule] = Family("schedule")
+SCHEDULES: Family[Schedule] = Family("schedule", is_definable=True)
+
+
+def is_rate(lr: float) -> bool:
+    """Whether an optimizer can step at this rate."""
+    return math.isfinite(lr) and lr >= 0
 
 
 def cosine_between(start: float, end: float, done: float) -> float:

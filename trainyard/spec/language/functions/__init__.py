@@ -1,6 +1,12 @@
 """The closed table of functions; importing this package fills it."""
 
-from trainyard.spec.language.functions import arranging, elementwise, reductions, windows
+from trainyard.spec.language.functions import (
+    arranging,
+    elementwise,
+    products,
+    reductions,
+    windows,
+)
 from trainyard.spec.language.functions.base import FUNCTIONS, REQUIRED, Function, Param
 
 __all__ = [
@@ -10,6 +16,7 @@ __all__ = [
     "Param",
     "arranging",
     "elementwise",
+    "products",
     "reductions",
     "windows",
 ]

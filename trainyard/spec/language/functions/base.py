@@ -117,30 +117,33 @@ def sized(x: Tensor, axis: int) -> int:
     return length
 
 
-def pair(value: int | Sequence[int], least: int, name: str) -> tuple[int, int]:
-    """Two integers, of one or a list of two.
+def sizes_of(value: int | Sequence[int], rank: int, least: int, name: str) -> tuple[int, ...]:
+    """``rank`` integers, of one or a list of that many.
 
     Raises:
         LanguageError: it is no such list, or below ``least``.
     """
-    items = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(items) != 2 or not all(isinstance(i, int) and least <= i <= 2**20 for i in items):
-        raise LanguageError(
-            f"{name} is no integer of at least {least}",
-            f"an integer of at least {least}, or a list of 2 of them",
-            str(value),
-        )
-    return items[0], items[1]
+    items = (value,) * rank if isinstance(value, int) else tuple(value)
+    if len(items) != rank or not all(isinstance(i, int) and least <= i <= 2**20 for i in items):
+        wanted = f"an integer of at least {least}"
+        wanted += f", or a list of {rank} of them" if rank > 1 else ""
+        message = f"{name} is no integer of at least {least}"
+        raise LanguageError(message, wanted, str(value))
+    return items
 
 
-def pictures(x: Tensor) -> tuple[int, int, int]:
-    """(C, H, W) of a batch of pictures.
+_AXES = {1: "(N, C, L)", 2: "(N, C, H, W)"}
+_KINDS = {1: "series", 2: "pictures"}
+
+
+def channels_and_places(x: Tensor, rank: int) -> tuple[int, tuple[int, ...]]:
+    """C, and (H, W) of a batch of pictures or (L,) of one of series.
 
     Raises:
         LanguageError: the shape is another.
     """
-    if len(x.shape) != 4 or x.shape[0] != BATCH or not all(isinstance(a, int) for a in x.shape[1:]):
-        message = f"takes pictures, not the shape {axes_text(x.shape)}"
-        raise LanguageError(message, "(N, C, H, W)", axes_text(x.shape))
-    _, channels, height, width = x.shape
-    return int(channels), int(height), int(width)
+    axes = [axis for axis in x.shape[1:] if isinstance(axis, int)]
+    if x.shape[:1] != (BATCH,) or len(axes) != rank + 1 or len(x.shape) != rank + 2:
+        message = f"takes {_KINDS[rank]}, not the shape {axes_text(x.shape)}"
+        raise LanguageError(message, _AXES[rank], axes_text(x.shape))
+    return axes[0], tuple(axes[1:])

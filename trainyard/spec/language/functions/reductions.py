@@ -81,7 +81,26 @@ _reduction("max", "Largest value; of equal ones the first.", _over("amax", "max"
 _reduction("min", "Least value; of equal ones the first.", _over("amin", "min", "min"))
 
 
-def _softmax_shape(x: Tensor, dim: int) -> Tensor:
+def _build_prod(dim: Dim = None, keepdim: bool = False) -> Callable[..., Any]:
+    import torch
+
+    if dim is None and not keepdim:
+        return torch.prod
+
+    def function(x: Any) -> Any:
+        """Axis by axis, from the last: torch has the product over one."""
+        given = range(x.dim()) if dim is None else dim if isinstance(dim, tuple) else (dim,)
+        for axis in sorted((axis % x.dim() for axis in given), reverse=True):
+            x = torch.prod(x, dim=axis, keepdim=keepdim)
+        return x
+
+    return function
+
+
+_reduction("prod", "Product.", _build_prod)
+
+
+def _along_shape(x: Tensor, dim: int) -> Tensor:
     axis_of(x, dim)
     return Tensor(x.shape)
 
@@ -97,11 +116,28 @@ def _softmax(name: str, doc: str) -> None:
         Function(
             name=name,
             params=(Param("x"), Param("dim", "int", -1)),
-            shape=_softmax_shape,
+            shape=_along_shape,
             build=build,
             doc=doc,
         )
     )
+
+
+def _build_cumsum(dim: int) -> Callable[..., Any]:
+    import torch
+
+    return lambda x: torch.cumsum(x, dim=dim)
+
+
+FUNCTIONS.add(
+    Function(
+        name="cumsum",
+        params=(Param("x"), Param("dim", "int")),
+        shape=_along_shape,
+        build=_build_cumsum,
+        doc="Sums of all values up to each one along an axis.",
+    )
+)
 
 
 _softmax("softmax", "exp(x) / sum(exp(x)) over an axis.")
