@@ -104,7 +104,13 @@ def inspect(upload: Upload) -> Contents:
             f"{num_masks:,} masks of single objects were united: what one covers is foreground"
         )
     return Contents(
-        form.input_shape, form.dtype, names, parts, "segmentation", pictures=form.recorded
+        form.input_shape,
+        form.dtype,
+        names,
+        parts,
+        "segmentation",
+        pictures=form.recorded,
+        grey_window=form.window,
     )
 
 
