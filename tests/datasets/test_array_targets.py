@@ -69,6 +69,63 @@ def test_whole_numbers_of_the_shape_of_pictures_are_masks(take: Ingest, tmp_path
     np.testing.assert_array_equal(stored(tmp_path), MASKS)
 
 
+@pytest.mark.parametrize("shape", [(60, 1, 4, 5), (60, 4, 5)])
+@pytest.mark.parametrize("white", [1, 255])
+def test_masks_may_be_whole_numbers_in_floats(take: Ingest, tmp_path, shape, white):
+    masks = (MASKS > 0).astype(np.float32)
+    data = npz_of(images=X, masks=(masks * white).reshape(shape))
+    manifest = take(data, options())
+    assert (manifest.task, manifest.class_names) == ("segmentation", ["background", "foreground"])
+    np.testing.assert_array_equal(stored(tmp_path), MASKS > 0)
+
+
+def test_masks_of_shares_are_refused(refuse):
+    data = npz_of(images=X, masks=(MASKS / 2).astype(np.float32))
+    assert "whole numbers of 0 to 65535" in refuse(data, options("segmentation"))
+
+
+def test_masks_of_volumes_are_taken(take: Ingest, tmp_path):
+    x = random_pictures(60, 2, 6, 4, 5)
+    y = GENERATOR.integers(0, 3, (60, 6, 4, 5))
+    manifest = take(npz_of(x=x, y=y), options())
+    assert (manifest.task, manifest.input_shape) == ("segmentation", (2, 6, 4, 5))
+    np.testing.assert_array_equal(stored(tmp_path), y)
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"), [(None, "classification"), ("segmentation", "segmentation")]
+)
+def test_of_labels_and_masks_the_task_chooses(take: Ingest, task, expected):
+    manifest = take(npz_of(x=X, y=np.arange(60) % 3, masks=MASKS), options(task))
+    assert manifest.task == expected
+    ignored = "masks ignored: stands beside y" if task is None else "y ignored: stands beside masks"
+    assert ignored in messages(manifest)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int8, np.float32])
+def test_minus_one_and_one_are_two_classes(take: Ingest, tmp_path, kind):
+    manifest = take(npz_of(x=X, y=(2 * LABELS[:, 0] - 1).astype(kind)), options())
+    assert (manifest.task, manifest.class_names) == ("classification", ["-1", "1"])
+    np.testing.assert_array_equal(stored(tmp_path), LABELS[:, 0])
+    named = npz_of(x=X, y=2 * LABELS[:, 0] - 1, class_names=["no", "yes"])
+    assert take(named, options(), name="named").class_names == ["no", "yes"]
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32])
+def test_minus_one_and_one_are_labels_that_are_absent_or_present(take: Ingest, tmp_path, kind):
+    manifest = take(npz_of(x=X, y=(2 * LABELS - 1).astype(kind)), options())
+    assert manifest.task == "multi-label"
+    np.testing.assert_array_equal(stored(tmp_path), LABELS)
+
+
+def test_minus_one_beside_zero_or_without_one_is_no_class(refuse):
+    assert "labels below 0" in refuse(npz_of(x=X, y=np.arange(60) % 3 - 1), options())
+    unknown = np.where(LABELS == 0, -1, LABELS)
+    unknown[0] = 0
+    said = refuse(npz_of(x=X, y=unknown), options("multi-label"))
+    assert "not 0 or 1" in said
+
+
 def test_pictures_and_masks_of_several_blocks_stay_together(take: Ingest, tmp_path):
     x = random_pictures(40, 400, 500)
     take(npz_of(x=x, y=(x > 127) * np.uint8(255), class_names=["dark", "light"]), options())
@@ -87,7 +144,7 @@ def test_pictures_and_masks_of_several_blocks_stay_together(take: Ingest, tmp_pa
         ("regression", np.ones(60), "all the same"),
         ("regression", np.array(["a"] * 60), "expected numbers (N,) or (N, K)"),
         ("segmentation", MASKS[:, 1:], "expected whole numbers (N, 4 × 5)"),
-        ("segmentation", MASKS - 1, "mask values must be 0 to 65535"),
+        ("segmentation", MASKS - 1, "mask values must be whole numbers of 0 to"),
         ("forecasting", NUMBERS[:, 0], "is not for arrays"),
     ],
 )

@@ -60,6 +60,59 @@ def test_groups_and_names_are_splits(take: Ingest, hdf5, val):
     assert "notes ignored: a name that says neither" in messages(manifest)
 
 
+def test_groups_may_be_named_after_samples_and_labels(take: Ingest, hdf5):
+    path = hdf5(
+        **{"images/train": X, "labels/train": Y, "images/test": X[:6], "labels/test": Y[:6]}
+    )
+    counts = {n: s.num_samples for n, s in take(path, AS_GIVEN).splits.items()}
+    assert counts == {"train": 40, "test": 6}
+
+
+def cats(hdf5, split: str, num: int) -> bytes:
+    """A file of the well-known pictures of cats and others, as far as its names and types go."""
+    names = np.array([b"non-cat", b"cat"])
+    path = hdf5(**{f"{split}_set_x": X[:num], f"{split}_set_y": Y[:num], "list_classes": names})
+    return path.read_bytes()
+
+
+def test_sets_in_files_of_their_own_are_one_dataset(take: Ingest, hdf5, tmp_path):
+    files = {f"{s}_catvnoncat.h5": cats(hdf5, s, n) for s, n in (("train", 40), ("test", 10))}
+    alone = take(files["train_catvnoncat.h5"], AS_GIVEN, name="alone")
+    assert (alone.class_names, list(alone.splits)) == (["non-cat", "cat"], ["train"])
+    manifest = take(zip_of(files), AS_GIVEN)
+    assert manifest.class_names == ["non-cat", "cat"]
+    assert {n: s.num_samples for n, s in manifest.splits.items()} == {"train": 40, "test": 10}
+    x, y = open_dataset(tmp_path / "store" / "out").splits["test"]
+    np.testing.assert_array_equal(x[:, 0], X[:10])
+    np.testing.assert_array_equal(y, Y[:10])
+
+
+def test_names_of_files_tell_the_splits_where_their_datasets_do_not(take: Ingest, hdf5):
+    files = {f"{s}.h5": hdf5(x=X[:n], y=Y[:n]).read_bytes() for s, n in (("train", 40), ("val", 8))}
+    manifest = take(zip_of(files), AS_GIVEN)
+    assert {n: s.num_samples for n, s in manifest.splits.items()} == {"train": 40, "val": 8}
+
+
+def test_files_that_mean_the_same_or_name_other_classes_are_refused(refuse, hdf5):
+    twice = {f"{n}.h5": hdf5(x=X, y=Y).read_bytes() for n in "ab"}
+    assert "b.h5/x means the same as a.h5/x" in refuse(zip_of(twice))
+    named = {
+        f"{s}.h5": hdf5(x=X, y=Y, class_names=np.array([b"a", s.encode()])).read_bytes()
+        for s in ("train", "test")
+    }
+    assert "train.h5/class_names other class names" in refuse(zip_of(named))
+
+
+def test_what_is_ignored_may_be_of_any_type_and_is_said(take: Ingest, hdf5):
+    def odd(file: h5py.File) -> None:
+        file["meta"] = np.zeros(40, [("a", "f4"), ("b", "i4")])
+        file["data/inner/x"] = X
+
+    told = messages(take(hdf5(odd, x=X, y=Y), AS_GIVEN))
+    assert "meta ignored: a name that says neither" in told
+    assert "data/inner ignored: a group in a group" in told
+
+
 @pytest.mark.parametrize(
     "filters",
     [{}, {"chunks": (7, 6, 5)}, {"compression": "gzip"}, {"compression": "lzf", "shuffle": True},

@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from trainyard.datasets import IngestLimits, UnreadablePicture, decode_picture, sample_png
+from trainyard.datasets import (
+    DatasetOptions,
+    IngestLimits,
+    SplitOptions,
+    UnreadablePicture,
+    decode_picture,
+    decode_sample,
+    open_dataset,
+    sample_png,
+)
+from trainyard.datasets.manifest import GreyWindow
 
-from .conftest import picture, random_pictures
+from .conftest import Ingest, picture, random_pictures, zip_of
 
 
 def shown(x: np.ndarray) -> np.ndarray:
@@ -109,6 +119,37 @@ def test_what_is_no_picture_is_a_mistake_of_the_user(data, shape, message):
     with pytest.raises(UnreadablePicture, match=message) as caught:
         decode_picture(data, shape, "uint8", IngestLimits(max_picture_pixels=10_000))
     assert caught.value.status == 422
+
+
+DEEP = np.random.default_rng(0).integers(0, 65536, (12, 8, 6)).astype(np.uint16)
+MASK = np.repeat([[0, 255]], 4, axis=0).repeat(2, axis=0).repeat(3, axis=1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "beside"),
+    [
+        ("folders", {}),
+        ("segmentation", {f"masks/{n:02}.png": picture(MASK) for n in range(12)}),
+        ("webdataset", {f"{n:02}.cls": b"%d" % (n % 2) for n in range(12)}),
+        ("labelled", {"labels.csv": "\n".join(["file,label", *(
+            f"{n:02}.png,{'ab'[n % 2]}" for n in range(12))]).encode()}),
+    ],
+)  # fmt: skip
+def test_the_window_of_a_format_is_that_of_its_predictions(
+    take: Ingest, tmp_path: Path, format_name: str, beside: dict[str, bytes]
+):
+    folder = {"folders": "{}/", "segmentation": "images/"}.get(format_name, "")
+    files = {f"{folder.format('ab'[n % 2])}{n:02}.png": picture(one) for n, one in enumerate(DEEP)}
+    options = DatasetOptions(
+        grey_window=GreyWindow(center=30000, width=20000), split=SplitOptions(val=0, test=0)
+    )
+    manifest = take(zip_of(files | beside), options)
+    assert manifest.format == format_name
+    stored = open_dataset(tmp_path / "store" / "out").splits["train"][0]
+    again = np.stack([decode_sample(data, manifest) for data in files.values()])
+    order = np.argsort(list(files))  # as the archive's members are read
+    np.testing.assert_array_equal(again[order], stored)
+    assert (stored.min(), stored.max()) == (0, 255)
 
 
 @pytest.mark.data

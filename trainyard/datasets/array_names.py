@@ -12,21 +12,48 @@ from trainyard.datasets.stored import StoredArray
 
 ROLE_WORDS = {
     "x": "x", "image": "x", "images": "x", "data": "x", "features": "x", "samples": "x",
-    "y": "y", "label": "y", "labels": "y", "target": "y", "targets": "y",
+    "y": "y", "label": "y", "labels": "y", "target": "y", "targets": "y", "mask": "y", "masks": "y",
 }  # fmt: skip
-CLASS_NAMES = {"class_names", "classes", "label_names", "labels_names"}
+MASK_WORDS = {"mask", "masks"}
+IDLE_WORDS = {"set", "dataset"}  # train_set_x
+CLASS_NAMES = {"class_names", "classes", "label_names", "labels_names", "list_classes"}
+
+NO_ROLE = "ignored: a name that says neither samples nor labels"
 
 Role = tuple[SplitName, str]
 
 
 def role_of(key: str) -> Role | None:
     """("val", "y") for "val_labels", "y_val", "val/y", …; without a split's name, train."""
-    words = [w for w in re.split(r"[^a-z0-9]+", key.lower()) if w]
+    words = [w for w in words_of(key) if w not in IDLE_WORDS]
     splits = [SPLIT_FOLDERS[w] for w in words if w in SPLIT_FOLDERS]
     roles = [ROLE_WORDS[w] for w in words if w in ROLE_WORDS]
     if len(roles) != 1 or len(splits) > 1 or len(words) != len(splits) + 1:
         return None
     return (splits[0] if splits else "train"), roles[0]
+
+
+def add_role(roles: dict[Role, StoredArray], key: str, array: StoredArray, upload: Upload) -> None:
+    """Note an array by what its name says; of labels and masks the option ``task`` chooses."""
+    role, report = role_of(key), upload.report
+    if role is None:
+        report.warning(NO_ROLE, array.name)
+        return
+    before = roles.setdefault(role, array)
+    if before is array:
+        return
+    is_mask = not MASK_WORDS.isdisjoint(words_of(key))
+    if is_mask != MASK_WORDS.isdisjoint(words_of(before.name)):
+        report.error(f"means the same as {before.name}", array.name)
+        return
+    if is_mask == (upload.options.task == "segmentation"):
+        roles[role], array = array, before
+    report.warning(f"ignored: stands beside {roles[role].name}; see the option `task`", array.name)
+
+
+def words_of(key: str) -> list[str]:
+    """The words of a name, in lower case."""
+    return [word for word in re.split(r"[^a-z0-9]+", key.lower()) if word]
 
 
 def pairs_of(roles: dict[Role, StoredArray], expects: str, upload: Upload) -> Pairs:

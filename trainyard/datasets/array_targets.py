@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.format import Array, Upload
-from trainyard.datasets.labels import check_class_names, class_indices
+from trainyard.datasets.labels import are_signed, check_class_names, class_indices
 from trainyard.datasets.manifest import SplitName, Task
 from trainyard.datasets.mask_classes import MaskClasses, classes_of
 from trainyard.datasets.stored import StoredArray
@@ -66,13 +66,15 @@ def _task_of(arrays: Arrays, input_shape: tuple[int, ...]) -> Task:
     y = next(iter(arrays.values()), None)
     if y is None or y.dtype.kind not in "buif":
         return "classification"
-    if y.dtype.kind != "f" and _is_mask(y.shape, input_shape):
+    if _is_mask(y.shape, input_shape) and all(_is_whole(block) for block in y.read()):
         return "segmentation"
     if len(y.shape) > 2:
         return "classification"  # which says what was expected
     if y.shape[1:] in ((), (1,)):
         is_whole = y.dtype.kind != "f" or all(_is_whole(block) for block in y.read())
         return "classification" if is_whole else "regression"
+    if are_signed(arrays):
+        return "multi-label"
     if not all(bool(np.isin(block, (0, 1)).all()) for block in y.read()):
         return "regression" if y.dtype.kind == "f" else "classification"
     one_hot = all(bool((block.sum(axis=1) == 1).all()) for block in y.read())
@@ -84,13 +86,9 @@ def _is_whole(block: Array) -> bool:
 
 
 def _is_mask(shape: tuple[int, ...], input_shape: tuple[int, ...]) -> bool:
-    """(N, H, W), (N, 1, H, W) or (N, H, W, 1) beside pictures (C, H, W)."""
-    height_width = input_shape[1:]
-    return len(height_width) == 2 and shape[1:] in (
-        height_width,
-        (1, *height_width),
-        (*height_width, 1),
-    )
+    """(N, H, W), (N, 1, H, W) or (N, H, W, 1) beside pictures (C, H, W); of volumes the same."""
+    places = input_shape[1:]
+    return len(places) in (2, 3) and shape[1:] in (places, (1, *places), (*places, 1))
 
 
 def _check_rows(arrays: Arrays, expected: str, width: int | None, upload: Upload) -> int:
@@ -112,16 +110,17 @@ def _check_rows(arrays: Arrays, expected: str, width: int | None, upload: Upload
 
 
 def _multi_label(arrays: Arrays, names: list[str] | None, upload: Upload) -> Targets:
-    expected = "labels (N, L) of 0 and 1"
+    expected = "labels (N, L) of 0 and 1, or of -1 and 1"
     width = _check_rows(arrays, expected, len(names) if names else None, upload)
     labels: dict[SplitName, Array] = {}
+    off = -1 if are_signed(arrays) else 0
     for split, y in arrays.items():
         blocks = [np.zeros((0, width), np.uint8)]
         for block in y.read():
-            if wrong := int(np.sum(~np.isin(block, (0, 1)))):
+            if wrong := int(np.sum(~np.isin(block, (off, 1)))):
                 text = f"{wrong:,} values that are not 0 or 1; expected {expected}"
                 upload.report.reject(text, y.name)
-            blocks.append(block.reshape(-1, width).astype(np.uint8))
+            blocks.append((block == 1).reshape(-1, width).astype(np.uint8))
         labels[split] = np.concatenate(blocks)
     names = names or [str(i) for i in range(width)]
     check_class_names(names, upload)
@@ -146,7 +145,7 @@ def _segmentation(
 ) -> Targets:
     values: set[int] = set()
     for y in arrays.values():
-        if y.dtype.kind not in "bui" or not (_is_mask(y.shape, input_shape) or not y.shape[0]):
+        if y.dtype.kind not in "buif" or not (_is_mask(y.shape, input_shape) or not y.shape[0]):
             text = " × ".join(map(str, input_shape[1:]))
             upload.report.reject(
                 f"expected whole numbers (N, {text}), a mask a picture; received {y.dtype} of "
@@ -154,8 +153,9 @@ def _segmentation(
                 y.name,
             )
         for block in y.read():
-            if block.min() < 0 or block.max() > MAX_MASK_VALUE:
-                upload.report.reject(f"mask values must be 0 to {MAX_MASK_VALUE}", y.name)
+            if not _is_whole(block) or block.min() < 0 or block.max() > MAX_MASK_VALUE:
+                what = f"mask values must be whole numbers of 0 to {MAX_MASK_VALUE}"
+                upload.report.reject(what, y.name)
             values.update(np.unique(block).tolist())
     if not values:
         upload.report.reject("there are no training samples")

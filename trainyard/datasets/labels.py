@@ -72,10 +72,37 @@ def class_indices(
     kind = kinds.pop() if kinds else "number"
     if kind == "one-hot":
         return _one_hot(arrays, names, upload)
+    if kind == "number" and are_signed(arrays):
+        return _by_sign(arrays, names, upload)
     raw, values = _distinct(arrays, kind, upload)
     if kind == "name":
         return _named(raw, values, names, upload)
     return _numbered(raw, [int(v) for v in values], names, upload)
+
+
+def are_signed(arrays: Mapping[SplitName, StoredArray]) -> bool:
+    """Whether all values are -1 or 1, and both are there: two classes, or absent and present."""
+    found: set[float] = set()
+    for array in arrays.values():
+        if array.dtype.kind not in "if":
+            return False
+        for block in array.read():
+            found.update(np.unique(block)[:3].tolist())
+            if not found <= {-1, 1}:
+                return False
+    return found == {-1, 1}
+
+
+def _by_sign(
+    arrays: Mapping[SplitName, StoredArray], names: list[str] | None, upload: Upload
+) -> tuple[dict[SplitName, Labels], list[str]]:
+    if names is not None and len(names) != 2:
+        upload.report.reject(f"labels of -1 and 1 are two classes, but {len(names)} have names")
+    raw: dict[SplitName, Labels] = {}
+    for split, array in arrays.items():
+        signs = [block.reshape(-1) > 0 for block in array.read()]
+        raw[split] = np.concatenate([np.zeros(0, np.bool_), *signs]).astype(np.int64)
+    return raw, names or ["-1", "1"]
 
 
 def _kind(array: StoredArray, upload: Upload) -> str:

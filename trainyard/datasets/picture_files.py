@@ -16,6 +16,7 @@ from trainyard.datasets.format import Array, Block, Upload
 from trainyard.datasets.grey_window import windowed
 from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.manifest import GreyWindow, PictureForm, Resize
+from trainyard.datasets.picture_form import chosen_size
 from trainyard.datasets.pictures import FORMAT_NAMES, PictureFacts, UnreadablePicture
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff",
@@ -165,12 +166,8 @@ def _group(facts: PictureFacts) -> int:
 
 
 def _form(facts: list[PictureFacts], upload: Upload) -> CommonForm:
-    options, limits = upload.options, upload.limits
-    sizes = Counter(f.size for f in facts)
-    size = options.picture_size or max(sizes, key=lambda s: (sizes[s], s[0] * s[1], s))
-    most = limits.max_picture_pixels
-    if size[0] * size[1] > most:
-        upload.report.reject(f"picture_size {size[0]} × {size[1]} is past the limit of {most:,}")
+    options, most = upload.options, upload.limits.max_picture_pixels
+    size = chosen_size(Counter(f.size for f in facts), upload)
     bits: Bits = 8
     if any(f.bits != 8 for f in facts):
         bits = 32 if all(f.bits != 8 for f in facts) and any(f.bits == 32 for f in facts) else 16

@@ -84,7 +84,13 @@ def inspect(upload: Upload) -> Contents:
             read = partial(load_members, upload, chosen, load, _name)
             parts.append(Part(split, labels, read, partial(_name_of, chosen)))
     return Contents(
-        form.input_shape, form.dtype, names, parts, task="segmentation", pictures=form.recorded
+        form.input_shape,
+        form.dtype,
+        names,
+        parts,
+        task="segmentation",
+        pictures=form.recorded,
+        grey_window=form.window,
     )
 
 

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.lib import format as npy
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.array_names import CLASS_NAMES, pairs_of, role_of
+from trainyard.datasets.array_names import CLASS_NAMES, Role, add_role, pairs_of
 from trainyard.datasets.arrays import contents_of, read_small
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.labels import as_text
 from trainyard.datasets.limits import BLOCK_BYTES
-from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.stored import StoredArray
 from trainyard.datasets.stream import Stream
@@ -31,7 +30,7 @@ from trainyard.datasets.stream import Stream
 name = "npz"
 expects = (
     "a .npz, or an archive of .npy files, with x_train, y_train, x_test, y_test (and x_val, "
-    "y_val), or train_images, train_labels, val_images, …, or x and y"
+    "y_val), or train_images, train_labels, val_images, …, or x and y, or images and masks"
 )
 follows = frozenset({"task", "layout"})
 
@@ -50,7 +49,7 @@ def sniff(upload: Upload) -> bool:
 
 def inspect(upload: Upload) -> Contents:
     """Pairs the arrays by their names."""
-    roles: dict[tuple[SplitName, str], StoredArray] = {}
+    roles: dict[Role, StoredArray] = {}
     names: StoredArray | None = None
     members = data_members(upload, tell=True)
     in_one_folder = len({m.path.parent for m in members}) == 1
@@ -60,15 +59,11 @@ def inspect(upload: Upload) -> Contents:
         if member.path.suffix != ".npy":
             upload.report.warning("ignored: no .npy array", member.name)
             continue
-        array, role = _stored(member, upload), role_of(key)
+        array = _stored(member, upload)
         if key.lower() in CLASS_NAMES:
             names = array
-        elif role is None:
-            upload.report.warning("ignored: a name that says neither samples nor labels", key)
-        elif role in roles:
-            upload.report.error(f"means the same as {roles[role].name}", key)
         else:
-            roles[role] = array
+            add_role(roles, key, array, upload)
     pairs = pairs_of(roles, expects, upload)
     return contents_of(pairs, _class_names(names, upload) if names else None, upload)
 

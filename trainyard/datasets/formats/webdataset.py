@@ -105,7 +105,13 @@ def inspect(upload: Upload) -> Contents:
         classes = mask_classes(values, {}, upload)
         parts = _parts(found, None, upload, form, classes)
         return Contents(
-            shape, dtype, classes.names, parts, task="segmentation", pictures=form.recorded
+            shape,
+            dtype,
+            classes.names,
+            parts,
+            task="segmentation",
+            pictures=form.recorded,
+            grey_window=form.window,
         )
     targets = targets_of_labels(fields or ["label"], [f.labels for f in found], upload)
     upload.report.raise_if_rejected()
@@ -114,7 +120,7 @@ def inspect(upload: Upload) -> Contents:
     parts = _parts(found, targets, upload, form, None)
     return Contents(
         shape, dtype, targets.class_names, parts, targets.task, targets.outputs,
-        pictures=form.recorded,
+        pictures=form.recorded, grey_window=form.window,
     )  # fmt: skip
 
 
