@@ -244,6 +244,9 @@ class Supervisor:
 
     def _store_checkpoint(self, message: Message) -> None:
         """A second try begins anew: what the first one wrote is invisible, or gives way."""
+        told = dict(message.data)
+        if (best := told.pop("best", None)) is not None:
+            self._reporting.best(best)
         self._reporting.flush()
         keep = self._claim.spec["training"]["checkpoints"]
         in_store = self._context.settings.checkpoint_store == "store"
@@ -253,7 +256,7 @@ class Supervisor:
                 self._context.database,
                 self._claim.lease,
                 self._claim.attempt,
-                **message.data,
+                **told,
                 weights=weights,
                 state=state,
                 keep_last=keep["keep_last"],

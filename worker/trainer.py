@@ -77,6 +77,7 @@ class ConnectionReporter:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+        self.monitored = ""  # the metric that decides «best»
 
     def passport(self, passport: dict[str, Any]) -> None:
         self._sender.put(Message("passport", passport))
@@ -101,13 +102,16 @@ class ConnectionReporter:
         self._sender.put(Message("log", {"level": level, "message": message}))
 
     def checkpoint(self, file: CheckpointFile) -> None:
-        data = {
+        data: dict[str, Any] = {
             "step": file.step,
             "epoch": file.epoch,
             "is_best": file.is_best,
             "metric_value": file.metric_value,
             "for_resume": file.for_resume,
         }
+        if file.is_best:
+            value = {"value": file.metric_value, "step": file.step}
+            data["best"] = {"metric": self.monitored, **value}
         self._sender.put(Message("checkpoint", data, (file.weights, file.state)))
         reach("checkpoint.told")
 
@@ -209,6 +213,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
         takes=spec.training.loss.takes,
     )
     reach("network.resolved")
+    reporter.monitored = spec.training.monitored(has_val="val" in dataset.splits)
     num_train = len(dataset.splits["train"][0])
     chosen = choose_device(start.data["device"])
     reporter.estimate({**estimated(spec.training, graph, num_train, chosen)})
