@@ -135,6 +135,7 @@ class Child:
         self.pid: int = self.process.pid
         self.sentinel: int = self.process.sentinel  # ready for ``wait`` once the child has ended
         self._root = process_of(self.pid)
+        self.was_killed = False  # by us
         self._sender = Sender.without_bound(self._connection)
         self._sender.start()
 
@@ -156,6 +157,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill the child and whatever it started. Safe from any thread, also when it is gone."""
+        self.was_killed = True
         if self._root is not None:
             kill_tree(self._root)
 

@@ -63,12 +63,14 @@ def explain(
     oom_kills: int,
     estimate_bytes: int | None = None,
     *,
+    has_spoken: bool = True,
     has_fitted: bool = False,
 ) -> Death:
     """The reason for a trainer's death; ``oom_kills`` counts those while it ran.
 
     ``estimate_bytes`` is what the training was reckoned to take, and ``has_fitted`` whether there
     was room for all but its batches, so that smaller parts of these may do, or was once before.
+    One that ends before it ``has_spoken`` could not start, for want of a file or of memory.
     """
     tail = " ".join(last_lines)[-1500:]
     if exit_code == -signal.SIGKILL and oom_kills > 0:
@@ -89,8 +91,9 @@ def explain(
     if exit_code == _UNREAD_EXIT_CODE:
         message = "The training process was killed together with the server that forked it."
         return Death(reason(ReasonCode.INTERNAL, message, tail), retry=True)
-    message = f"The training process ended without a result (exit code {exit_code})."
-    return Death(reason(ReasonCode.INTERNAL, message, tail), retry=False)
+    what = "without a result" if has_spoken else "at its start"
+    message = f"The training process ended {what} (exit code {exit_code})."
+    return Death(reason(ReasonCode.INTERNAL, message, tail), retry=not has_spoken)
 
 
 def told_estimate(num_bytes: int | None) -> str:

@@ -37,7 +37,8 @@ class Reporting:
         self._context, self._claim, self._patience = context, claim, patience
         self._batch = 0  # the number of the last one written
         self._events: list[NewEvent] = []
-        self._summary: dict[str, float] = {}
+        self._summary: dict[str, Any] = dict(claim.summary)
+        self._best: dict[str, Any] | None = None
         self._progress: dict[str, Any] | None = None
         self._passport: dict[str, Any] | None = None
         self._began = began
@@ -65,6 +66,10 @@ class Reporting:
         if now - self._told >= max(1.0, (now - self._began) * _PROGRESS_SHARE):
             self._told = now
             self._events.append(NewEvent("progress", data))
+
+    def best(self, data: dict[str, Any]) -> None:
+        """A new best, whose checkpoint is about to be stored."""
+        self._best = data
 
     def passport(self, data: dict[str, Any]) -> None:
         """What the trainer found of itself; written with the first lines of its log."""
@@ -100,13 +105,13 @@ class Reporting:
             Refused: the database does not take it.
         """
         self._events += self._flood.end_batch()
-        if not self._events and self._progress is None:
+        if not self._events and self._progress is None and self._best is None:
             return
         began = time.monotonic()
         self._patience.write(self._write)
         reach("flush.committed")
         self._batch += 1
-        self._events, self._progress, self._passport = [], None, None
+        self._events, self._progress, self._passport, self._best = [], None, None, None
         self._flushed = time.monotonic()
         self._context.waker.wake(self._claim.id)
         if self._flushed - began > _WORTH_TELLING_SECONDS:
@@ -122,6 +127,7 @@ class Reporting:
             batch=self._batch + 1,
             progress=self._progress,
             summary=self._summary or None,
+            best=self._best,
         )
         note_used(session, self._claim.id, self._claim.attempt, self.used_seconds)
         if self._passport is not None:

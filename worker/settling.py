@@ -40,6 +40,7 @@ class Settlement:
         self._patience, self._reporting = patience, reporting
         self._oom_kills = count_oom_kills()
         self.estimate_bytes: int | None = None  # of memory, as the trainer reckons
+        self.has_spoken = False  # the trainer, about anything
         self.has_begun = False  # the steps: what memory they take depends on the batch
 
     def settle(self, outcome: Message) -> None:
@@ -60,7 +61,12 @@ class Settlement:
         oom_kills = count_oom_kills() - self._oom_kills
         has_fitted = self.has_begun or self._claim.start_step > 0
         death = explain(
-            exit_code, last_lines, oom_kills, self.estimate_bytes, has_fitted=has_fitted
+            exit_code,
+            last_lines,
+            oom_kills,
+            self.estimate_bytes,
+            has_spoken=self.has_spoken,
+            has_fitted=has_fitted,
         )
         self._reporting.log("error", death.reason["message"])
         self._reporting.flush()

@@ -117,7 +117,7 @@ class Supervisor:
         self._watch(self._child)
         exit_code = self._child.wait_for_end()
         self._reporting.flush()
-        return self._settle(exit_code)
+        return self._settle(exit_code, was_killed=self._child.was_killed)
 
     def abandon(self, why: Reason | None) -> None:
         """End the trainer and give the job back, if that much is possible."""
@@ -206,6 +206,7 @@ class Supervisor:
             return self._take_lines(source)
         messages = source.read()
         for message in messages or ():
+            self._settlement.has_spoken = True
             self._watchdog.heard()
             self._handle(message)
         return messages is not None
@@ -244,6 +245,9 @@ class Supervisor:
 
     def _store_checkpoint(self, message: Message) -> None:
         """A second try begins anew: what the first one wrote is invisible, or gives way."""
+        told = dict(message.data)
+        if (best := told.pop("best", None)) is not None:
+            self._reporting.best(best)
         self._reporting.flush()
         keep = self._claim.spec["training"]["checkpoints"]
         in_store = self._context.settings.checkpoint_store == "store"
@@ -253,7 +257,7 @@ class Supervisor:
                 self._context.database,
                 self._claim.lease,
                 self._claim.attempt,
-                **message.data,
+                **told,
                 weights=weights,
                 state=state,
                 keep_last=keep["keep_last"],
@@ -281,12 +285,13 @@ class Supervisor:
 
     # The end of the attempt.
 
-    def _settle(self, exit_code: int | None) -> None:
+    def _settle(self, exit_code: int | None, *, was_killed: bool) -> None:
+        """``was_killed`` by us; one that was asked to stop may have died by itself."""
         if self._outcome is not None:
             return self._settlement.settle(self._outcome)
         if self._watchdog.over_time is not None and not self._requests.cancel.is_set():
             return self._settlement.fail(self._watchdog.over_time)
-        if self._stop_asked or self._requests.cancel.is_set():  # killed by us
+        if (self._stop_asked and was_killed) or self._requests.cancel.is_set():
             return self._settlement.give_back(None)
         if self._watchdog.hung is not None:
             return self._settlement.give_back(self._watchdog.hung)

@@ -14,23 +14,20 @@ import signal
 import threading
 import time
 import traceback
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trainyard.crashpoints import Point, reach
 from trainyard.datasets.canonical import open_dataset
 from trainyard.datasets.manifest import Manifest
-from trainyard.errors import TrainyardError
 from trainyard.plugins import load_plugins
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_job
 from trainyard.spec.preprocess import Statistics
-from trainyard.status import ReasonCode
 from worker import surroundings
+from worker.failures import outcome_of
 from worker.messages import Message, Sender, receive
 from worker.training.checkpoint import take_over_threads
 from worker.training.device import choose_device
@@ -77,11 +74,14 @@ class ConnectionReporter:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+        self.monitored = ""  # the metric that decides «best»
+        self.estimate_bytes: int | None = None
 
     def passport(self, passport: dict[str, Any]) -> None:
         self._sender.put(Message("passport", passport))
 
     def estimate(self, memory: dict[str, Any]) -> None:
+        self.estimate_bytes = sum(memory.values())
         self._sender.put(Message("estimate", memory))
 
     def begun(self) -> None:
@@ -101,13 +101,16 @@ class ConnectionReporter:
         self._sender.put(Message("log", {"level": level, "message": message}))
 
     def checkpoint(self, file: CheckpointFile) -> None:
-        data = {
+        data: dict[str, Any] = {
             "step": file.step,
             "epoch": file.epoch,
             "is_best": file.is_best,
             "metric_value": file.metric_value,
             "for_resume": file.for_resume,
         }
+        if file.is_best:
+            value = {"value": file.metric_value, "step": file.step}
+            data["best"] = {"metric": self.monitored, **value}
         self._sender.put(Message("checkpoint", data, (file.weights, file.state)))
         reach("checkpoint.told")
 
@@ -149,40 +152,9 @@ def _train(start: Message, reporter: ConnectionReporter, stop: Signs) -> Outcome
     """Call the engine; whatever it raises becomes a truthful outcome."""
     try:
         return _call_engine(start, reporter, stop)
-    except MemoryError:
-        traceback.print_exc()
-        return _failed(
-            ReasonCode.OUT_OF_MEMORY,
-            "There was not enough memory to train.",
-            "A smaller batch_size or a smaller model helps.",
-        )
-    except (OSError, torch.AcceleratorError) as error:
-        traceback.print_exc()
-        return _broken_down(error)
-    except TrainyardError as error:
-        traceback.print_exc()
-        return _failed(ReasonCode.BAD_DATA, str(error), "")
     except Exception as error:  # noqa: BLE001  the edge of the task
         traceback.print_exc()
-        return _failed(
-            ReasonCode.INTERNAL,
-            f"The training ended with an error of the program: {type(error).__name__}.",
-            "The log of the job holds the traceback.",
-        )
-
-
-def _broken_down(error: Exception) -> Outcome:
-    """A disk, a network or a GPU fails; that a kernel refuses what it is given is our own fault."""
-    outcome = _failed(
-        ReasonCode.INTERNAL,
-        f"The worker's machine failed: {type(error).__name__}: {str(error)[:300]}",
-        "If that comes again and again, the operator should look at disk and GPU of the worker.",
-    )
-    return outcome if "assert" in str(error) else replace(outcome, kind="broken")
-
-
-def _failed(code: ReasonCode, message: str, hint: str) -> Outcome:
-    return Outcome("failed", reason={"code": code.value, "message": message, "hint": hint})
+        return outcome_of(error, reporter.estimate_bytes)
 
 
 def _goal(manifest: Manifest) -> Goal:
@@ -209,6 +181,7 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
         takes=spec.training.loss.takes,
     )
     reach("network.resolved")
+    reporter.monitored = spec.training.monitored(has_val="val" in dataset.splits)
     num_train = len(dataset.splits["train"][0])
     chosen = choose_device(start.data["device"])
     reporter.estimate({**estimated(spec.training, graph, num_train, chosen)})

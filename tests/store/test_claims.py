@@ -208,6 +208,53 @@ def test_a_claim_knows_the_time_that_all_earlier_attempts_took_by_their_own_cloc
     assert claim(database).used_seconds == 50.5
 
 
+def test_a_claim_begins_with_the_summary_and_the_best_that_its_checkpoint_leaves(
+    database: Database,
+) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    told = [
+        (2, {"train/loss": 4.0, "optimizer/lr": 0.1}),
+        (2, {"val/loss": 3.0}),
+        (4, {"train/loss": 2.0, "optimizer/lr": 0.1}),
+        (4, {"val/loss": "NaN"}),
+        (5, {"train/loss": 1.0, "gradient/norm": 7.0}),
+        (5, {"test/loss": 0.5}),
+    ]
+    summary = {name: value for _, values in told for name, value in values.items()}
+    with database.write() as session:
+        metrics = [events.metrics_event(step, 1, values) for step, values in told]
+        best = {"metric": "val/loss", "value": 0.5, "step": 4}
+        events.append_events(session, claimed.lease, 1, metrics, summary=summary, best=best)
+    store_checkpoint(database, claimed, step=4)
+    with database.write() as session:
+        later = {"metric": "val/loss", "value": 0.25, "step": 5}  # whose checkpoint never came
+        events.append_events(session, claimed.lease, 1, [], best=later)
+    expire(database)
+    assert reload(database, job.id).best == best
+    due(database, job.id)
+    left = {"train/loss": 2.0, "optimizer/lr": 0.1, "val/loss": "NaN"}
+    assert claim(database).summary == left
+    after = reload(database, job.id)
+    assert (after.summary, after.best) == (left, best)
+
+
+def test_without_a_checkpoint_a_claim_begins_with_an_empty_summary_and_no_best(
+    database: Database,
+) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    with database.write() as session:
+        metrics = [events.metrics_event(1, 1, {"train/loss": 1.0})]
+        best = {"metric": "train/loss", "value": 1.0, "step": 1}
+        values = {"train/loss": 1.0}
+        events.append_events(session, claimed.lease, 1, metrics, summary=values, best=best)
+    expire(database)
+    due(database, job.id)
+    assert claim(database).summary == {}
+    assert (reload(database, job.id).summary, reload(database, job.id).best) == ({}, None)
+
+
 def test_only_kills_without_a_newer_checkpoint_count_for_smaller_parts(database: Database) -> None:
     job = queued_job(database)
     killed, counts = reason(ReasonCode.OUT_OF_MEMORY, "killed"), []

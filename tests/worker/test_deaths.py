@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.worker.harness import MAX_RETRIES, WorkerProcess, Yard, gone, statuse
 from trainyard.store import jobs
 from trainyard.store.checkpoints import list_checkpoints, read_part
 from trainyard.store.tables import Attempt, Checkpoint, CheckpointChunk, Job
+from worker.deaths import explain
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -270,3 +271,29 @@ def test_a_damaged_checkpoint_is_dropped_and_the_job_goes_on_from_the_one_before
     yard.wait_for_step(job_id, last.step + 1)
     assert last.id not in [checkpoint.id for checkpoint in stored()]
     yard.cancel(job_id)
+
+
+def test_a_trainer_that_dies_while_it_stops_for_a_pause_is_told_as_that(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset(num_samples=60_000)
+    yard.start_worker()
+    training = {"epochs": 9, "batch_size": 1, "report_every_steps": 1}
+    job_id = yard.submit(dataset_id, training=training)
+    yard.wait_for_step(job_id, 1)
+    yard.arm("checkpoint.told", "kill")  # which it comes by once it is asked to stop
+    with yard.database.write() as session:
+        jobs.request_pause(session, session.get_one(Job, job_id))
+    job = yard.wait_for_status(job_id, "paused", "failed")
+    assert (job.status, job.num_crashes) == ("paused", 1)
+    with yard.database.read() as session:
+        first = session.get_one(Attempt, (job_id, 1))
+    assert first.reason is not None
+    assert first.reason["code"] == "internal"
+    assert "SIGKILL" in first.reason["message"]
+
+
+@pytest.mark.parametrize(("has_spoken", "retry"), [(False, True), (True, False)])
+def test_an_exit_of_its_own_is_tried_again_only_at_the_start(has_spoken, retry) -> None:
+    lines = deque(["OSError: [Errno 24] Too many open files"])
+    death = explain(1, lines, 0, has_spoken=has_spoken)
+    assert death.retry is retry
+    assert death.reason["hint"] == lines[0]

@@ -18,7 +18,8 @@ from tests.support.servers import wait_for
 from tests.worker.harness import WorkerProcess, Yard, gone
 from trainyard.store import claims, jobs
 from trainyard.store.attempts import note_used
-from trainyard.store.tables import Attempt, Job, now
+from trainyard.store.checkpoints import list_checkpoints
+from trainyard.store.tables import Attempt, Checkpoint, Job, now
 
 HANG_SECONDS = 5.0  # more than a trainer needs to begin, on a busy machine too
 # Its export takes seconds, its training does not.
@@ -78,6 +79,32 @@ def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
     assert "3 seconds" in job.reason["message"]
     assert "outside of the steps" in job.reason["message"]
     assert (job.attempt, job.num_crashes) == (1, 0)
+
+
+def test_a_resumed_job_keeps_its_summary_and_a_cancelled_one_its_best(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset(num_samples=4000)
+    yard.start_worker()
+    training = {"epochs": 100_000, "report_every_steps": 1}
+    job_id = yard.submit(dataset_id, training=training)
+    wait_for(lambda: yard.job(job_id).best, 60, "a best checkpoint")
+    wait_for(lambda: len(list_bests(yard, job_id)) == 1, 60, "its row")
+    is_paused(yard, job_id)
+    before = yard.job(job_id)
+    assert {"train/loss", "val/loss", "val/accuracy", "optimizer/lr"} <= before.summary.keys()
+    with yard.database.write() as session:
+        jobs.resume(session, session.get_one(Job, job_id))
+    yard.doorbell.send_train(job_id)
+    wait_for(lambda: trains_again(yard, job_id), 60, "a step of the second attempt")
+    assert before.summary.keys() <= yard.job(job_id).summary.keys()
+    job = yard.cancel(job_id)
+    [kept] = list_bests(yard, job_id)
+    value = {"value": kept.metric_value, "step": kept.step}
+    assert job.best == {"metric": "val/accuracy", **value}
+
+
+def list_bests(yard: Yard, job_id: str) -> list[Checkpoint]:
+    with yard.database.read() as session:
+        return [c for c in list_checkpoints(session, job_id) if c.is_best]
 
 
 def trains_again(yard: Yard, job_id: str) -> bool:

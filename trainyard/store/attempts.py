@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from trainyard.jsonable import jsonable
 from trainyard.status import ReasonCode
 from trainyard.store.garbage import discard
 from trainyard.store.lease import Lease, lock_leased
-from trainyard.store.tables import Attempt, Checkpoint
+from trainyard.store.tables import Attempt, Checkpoint, Event, Job
 
 
 def last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:
@@ -62,3 +65,25 @@ def drop_damaged(session: Session, lease: Lease, checkpoint_id: str) -> None:
     newest = select(Checkpoint).where(others).order_by(Checkpoint.step.desc()).limit(1)
     if (checkpoint := session.scalar(newest)) is not None:
         checkpoint.is_last = True
+
+
+def rest_of_summary(session: Session, job: Job) -> dict[str, Any]:
+    """The newest value of each metric of the summary, of those whose events are still there."""
+    told = (Event.job_id == job.id) & (Event.kind == "metrics")
+    newest_first = select(Event.data).where(told).order_by(Event.step.desc(), Event.seq.desc())
+    wanted, found = set(job.summary), dict[str, Any]()
+    with session.scalars(newest_first, execution_options={"yield_per": 200}) as rows:
+        for data in rows:
+            found = data["values"] | found
+            if wanted <= found.keys():
+                break
+    return found
+
+
+def kept_best(session: Session, job: Job) -> dict[str, Any] | None:
+    """``Job.best`` by the checkpoints: a new best is told just before its own is stored."""
+    flagged = (Checkpoint.job_id == job.id) & Checkpoint.is_best & Checkpoint.complete
+    kept = session.scalar(select(Checkpoint).where(flagged))
+    if job.best is None or kept is None:
+        return None
+    return {**job.best, "value": jsonable(kept.metric_value), "step": kept.step}

@@ -14,7 +14,13 @@ from trainyard.jsonable import jsonable
 from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
 from trainyard.store import line
-from trainyard.store.attempts import last_checkpoint, num_memory_kills, used_seconds
+from trainyard.store.attempts import (
+    kept_best,
+    last_checkpoint,
+    num_memory_kills,
+    rest_of_summary,
+    used_seconds,
+)
 from trainyard.store.datasets import stored_prefix
 from trainyard.store.events import NewEvent, add_events, metrics_at
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
@@ -51,6 +57,7 @@ class ClaimedJob:
     checkpoint_id: str | None  # where to go on from
     start_step: int  # the step of that
     told: frozenset[str]  # the metrics that are known of that step already
+    summary: dict[str, Any]  # the newest values up to that step
     used_seconds: float  # by earlier attempts, to go on or in vain
     num_memory_kills: int  # attempts that began here and took more memory than there was
 
@@ -106,6 +113,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
     step = last.step if last else 0
     past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
     session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
+    job.summary, job.best = rest_of_summary(session, job), kept_best(session, job)
     used, kills = used_seconds(session, job.id), num_memory_kills(session, job.id, step)
     worker = session.get(Worker, worker_id)
     session.execute(
@@ -133,6 +141,7 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         checkpoint_id=last.id if last else None,
         start_step=step,
         told=metrics_at(session, job.id, step),
+        summary=job.summary,
         used_seconds=used,
         num_memory_kills=kills,
     )
@@ -186,6 +195,7 @@ def finish_job(
     if job.status == JobStatus.CANCELLING:
         status = JobStatus.CANCELLED
         why = _CANCELLED
+    job.best = kept_best(session, job)
     given = {"summary": summary, "best": best, "report": report, "speed": speed}
     for field, value in given.items():
         if value is not None:
@@ -214,6 +224,7 @@ def requeue_job(
 
 def _give_back(session: Session, job: Job, crash: Reason | None, retries: RetryPolicy) -> JobStatus:
     job.num_crashes = _faults_so_far(session, job) + (crash is not None)
+    job.best = kept_best(session, job)
     following, why = JobStatus.QUEUED, crash or _STOPPED
     if job.status == JobStatus.CANCELLING:
         following, why = JobStatus.CANCELLED, _CANCELLED

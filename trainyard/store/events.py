@@ -60,8 +60,9 @@ def append_events(
     batch: int | None = None,
     progress: dict[str, Any] | None = None,
     summary: dict[str, Any] | None = None,
+    best: dict[str, Any] | None = None,
 ) -> bool:
-    """Add a worker's events, and set the job's progress and summary with them.
+    """Add a worker's events, and set the job's progress, summary and best with them.
 
     ``batch`` counts the calls of an attempt from 1. One that went through before, though its
     answer was lost, changes nothing: returns whether this was the first time. Without it, it is.
@@ -73,6 +74,7 @@ def append_events(
     columns |= {"num_batches": batch} if batch is not None else {}
     columns |= {"progress": progress} if progress is not None else {}
     columns |= {"summary": summary} if summary is not None else {}
+    columns |= {"best": best} if best is not None else {}
     is_new = true() if batch is None else Job.num_batches < batch
     last_seq = update_leased(session, lease, is_new, **columns)
     if last_seq is None:

@@ -25,7 +25,8 @@ Tensors = dict[str, torch.Tensor]
 _CPU_BFLOAT16 = ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16")
 
 # What torch and C++ say on a CPU when an allocation fails.
-_NO_MEMORY = ("can't allocate memory", "bad_alloc", "bad allocation", "out of memory")
+_NO_MEMORY = ("can't allocate memory", "bad_alloc", "bad allocation", "out of memory",
+              "STATUS_ALLOC_FAILED")  # fmt: skip
 # oneDNN says the same of all that fails: of memory where there is little.
 _ONEDNN_FAILS = ("could not create a primitive", "could not execute a primitive")
 _LITTLE_BYTES = 256 * 1024**2
