@@ -13,6 +13,7 @@ error raises ``ApiError``, which holds the problem document with every mistake.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from typing import Any
 import httpx
 from httpx_sse import ServerSentEvent, connect_sse
 
+from trainyard.answers import ApiError as ApiError
+from trainyard.answers import again_after, is_repeatable, once, raise_for_problem
 from trainyard.status import FINAL
 from trainyard.uploading import FileUpload, Progress, UploadFailed
 
@@ -32,20 +35,7 @@ DIGEST_SECONDS = 600.0
 MOST_TRIES = 5
 POLL_SECONDS = 0.2
 RECONNECT_SECONDS = 1.0
-
-
-class ApiError(Exception):
-    """The API answered with an error; ``problem`` is its problem+json document."""
-
-    def __init__(self, problem: Json) -> None:
-        self.problem = problem
-        self.status = int(problem.get("status", 0))
-        lines = [str(problem.get("detail") or problem.get("title") or "unknown error")]
-        for mistake in problem.get("errors", []):
-            suggestion = mistake.get("suggestion")
-            hint = f" ({suggestion})" if suggestion else ""
-            lines.append(f"  {mistake['path'] or '/'}: {mistake['message']}{hint}")
-        super().__init__("\n".join(lines))
+OUTAGE_SECONDS = 120.0  # so long a request is made again; a story is waited for without an end
 
 
 class Client:
@@ -72,12 +62,25 @@ class Client:
     def call(self, method: str, path: str, **options: Any) -> Any:
         """The JSON answer of ``method path``; ``options`` are those of ``httpx.request``.
 
+        A GET, or what has an ``Idempotency-Key``, is asked again for up to two minutes while the
+        API answers that it does not serve right now, or breaks off.
+
         Raises:
             ApiError: the status is 400 or more.
         """
-        answer = self._http.request(method, path, **options)
-        _raise_for_problem(answer)
-        return answer.json()
+        is_patient = is_repeatable(method, options.get("headers"))
+        until = time.monotonic() + (OUTAGE_SECONDS if is_patient else 0.0)
+        for number in itertools.count():
+            try:
+                answer = self._http.request(method, path, **options)
+                raise_for_problem(answer)
+                return answer.json()
+            except (ApiError, httpx.TransportError) as error:
+                seconds = again_after(error, is_first=number == 0)
+                if seconds is None or time.monotonic() + seconds > until:
+                    raise
+            time.sleep(seconds)
+        raise AssertionError("it is asked until it is answered")
 
     def items(self, path: str, **params: Any) -> Iterator[Json]:
         """Every item of a list, over all its pages."""
@@ -132,7 +135,7 @@ class Client:
                 path, patience = "/v1/datasets", DIGEST_SECONDS
                 dataset: Json = self.call("POST", path, json=body, timeout=patience)
             except httpx.HTTPStatusError as refused:
-                _raise_for_problem(refused.response)
+                raise_for_problem(refused.response)
                 raise
             except httpx.TransportError as error:
                 if isinstance(error, UploadFailed) or not tries_left:
@@ -174,8 +177,11 @@ class Client:
         return report
 
     def submit(self, spec: Json, *, idempotency_key: str | None = None) -> Json:
-        """Queues a job; with the same ``idempotency_key`` and spec, always the same one."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        """Queues a job; with the same ``idempotency_key`` and spec, always the same one.
+
+        Without a key it has one of its own, so that it is queued once, whatever breaks off.
+        """
+        headers = once(idempotency_key)
         job: Json = self.call("POST", "/v1/jobs", json=spec, headers=headers)
         return job
 
@@ -185,7 +191,10 @@ class Client:
         return job
 
     def events(self, job_id: str) -> Iterator[tuple[str, Json]]:
-        """The job's story from its beginning to its end, as (event, data); reconnects by itself."""
+        """The job's story from its beginning to its end, as (event, data).
+
+        Reconnects by itself, also where the API, or what it stands on, is away for a while.
+        """
         last_id = ""
         while True:
             headers = {"Last-Event-ID": last_id} if last_id else {}
@@ -199,6 +208,10 @@ class Client:
                         return
             except httpx.TransportError:
                 time.sleep(RECONNECT_SECONDS)
+            except ApiError as error:
+                if error.again_after_seconds is None:
+                    raise
+                time.sleep(error.again_after_seconds)
 
     def _connect(self, path: str, headers: dict[str, str]) -> Iterator[ServerSentEvent]:
         with connect_sse(
@@ -206,7 +219,7 @@ class Client:
         ) as source:
             if source.response.status_code >= httpx.codes.BAD_REQUEST:
                 source.response.read()
-            _raise_for_problem(source.response)
+            raise_for_problem(source.response)
             yield from source.iter_sse()
 
     def wait(self, job_id: str) -> Json:
@@ -227,8 +240,9 @@ class Client:
         return passport
 
     def replay(self, job_id: str) -> Json:
-        """Queues the job again; returns the new one."""
-        job: Json = self.call("POST", f"/v1/jobs/{job_id}/replay")
+        """Queues the job again, once, whatever breaks off; returns the new one."""
+        headers = once()
+        job: Json = self.call("POST", f"/v1/jobs/{job_id}/replay", headers=headers)
         return job
 
     def replay_verdict(self, replay_id: str) -> Json:
@@ -252,7 +266,7 @@ class Client:
             ):
                 if answer.status_code >= httpx.codes.BAD_REQUEST:
                     answer.read()
-                _raise_for_problem(answer)
+                raise_for_problem(answer)
                 for chunk in answer.iter_bytes():
                     file.write(chunk)
             return partial.rename(target)
@@ -265,13 +279,3 @@ class Client:
         answer = self.call("POST", f"/v1/jobs/{job_id}/predictions", files=sent)
         predictions: list[Json] = answer["predictions"]
         return predictions
-
-
-def _raise_for_problem(answer: httpx.Response) -> None:
-    if answer.status_code < httpx.codes.BAD_REQUEST:
-        return
-    try:
-        problem = answer.json()
-    except ValueError:  # not Trainyard that answers: a proxy, say
-        problem = {"status": answer.status_code, "detail": f"HTTP {answer.status_code}"}
-    raise ApiError(problem)

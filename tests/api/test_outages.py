@@ -14,8 +14,9 @@ import httpx
 import pytest
 import redis
 
-from tests.api.yard import Owner, running_yard
+from tests.api.yard import Owner, running_yard, spec
 from tests.support.servers import Broker, Postgres, running_broker, running_postgres, wait_for
+from trainyard.client import Client
 from trainyard.store.database import migrate
 
 
@@ -121,6 +122,51 @@ def test_a_stream_outlives_an_outage_of_the_database(
     listener.join(timeout=20)
     assert not listener.is_alive()
     assert told == ["id: 1", "id: 2", "id: 3"]
+
+
+def test_whoever_follows_a_job_goes_on_after_an_outage_of_the_database(
+    own_postgres: Postgres, postgres_owner: Owner
+) -> None:
+    owner = postgres_owner
+    job_id = owner.submit(owner.ready_dataset("followed", seed=3))["id"]
+    ended: list[str] = []
+
+    def follow() -> None:
+        with Client(owner.yard.url, owner.key) as client:
+            ended.append(client.wait(job_id)["status"])
+
+    own_postgres.stop()
+    follower = threading.Thread(target=follow)
+    follower.start()  # what it asks first is answered with 503
+    follower.join(timeout=1.5)
+    own_postgres.start()
+    assert owner.http.post(f"/v1/jobs/{job_id}/cancel").status_code == 202
+    follower.join(timeout=30)
+    assert ended == ["cancelled"]
+
+
+def test_a_job_that_is_sent_in_an_outage_of_the_database_is_queued_once(
+    own_postgres: Postgres, postgres_owner: Owner
+) -> None:
+    owner = postgres_owner
+    dataset = owner.ready_dataset("sent", seed=4)
+    made: list[str] = []
+
+    def send() -> None:
+        with Client(owner.yard.url, owner.key) as client:
+            first = client.submit(spec(dataset, name="in an outage"))
+            owner.finish(owner.claim(first["id"]), best_step=4)
+            made.extend([first["id"], client.replay(first["id"])["id"]])
+
+    own_postgres.stop()
+    sender = threading.Thread(target=send)
+    sender.start()
+    sender.join(timeout=1.5)
+    own_postgres.start()
+    sender.join(timeout=30)
+    named = [j["id"] for j in owner.get("/v1/jobs")["items"] if j["name"] == "in an outage"]
+    assert sorted(named) == sorted(made)
+    assert len(made) == 2
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.store.samples import (
     LEASE,
@@ -18,6 +19,7 @@ from tests.store.samples import (
     queued_job,
     reload,
 )
+from trainyard import ids
 from trainyard.retries import RetryPolicy
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import claims, jobs, line, workers
@@ -71,6 +73,24 @@ def test_the_owner_with_fewer_running_jobs_goes_first(database: Database) -> Non
     assert [claim(database).id for _ in range(2)] == few[:2]  # then two and two
     end(database, first)  # one and two
     assert [claim(database).id for _ in range(3)] == [many[2], few[2], many[3]]
+
+
+def test_what_was_queued_while_a_clock_was_ahead_waits_for_none_that_came_after(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = owners_with_datasets(database, "ada")
+    real = time.time_ns
+    monkeypatch.setattr(ids.time, "time_ns", lambda: real() + 30 * 24 * 3600 * 10**9)
+    early = submit(database, owners["ada"], 0, 0)
+    monkeypatch.setattr(ids.time, "time_ns", real)
+    monkeypatch.setattr(ids, "_last", 0)  # as in a process that was started since
+    late = submit(database, owners["ada"], 0, 5)
+    with database.read() as session:
+        queued = session.scalars(select(Job).where(Job.id.in_(early + late))).all()
+        places = line.places(session, queued)
+    order = [late[1], *early, late[0]]
+    assert sorted(places, key=lambda job_id: places[job_id].position) == order
+    assert [claim(database).id for _ in range(4)] == order
 
 
 def test_a_high_priority_is_for_the_owners_own_line(database: Database) -> None:

@@ -38,6 +38,8 @@ NEEDS = {
     "reaper.written": "trainer.forked",
     "reaper.committed": "trainer.forked",
 }
+# Those where bytes may lie in the object store that no row tells of.
+IN_THE_STORE = ("checkpoint.stored", "checkpoint.written", "checkpoint.committed")
 # Those where what a server has committed, and what it has not, makes the difference.
 ON_POSTGRES = ("claim.committed", "flush.written", "checkpoint.committed", "finish.committed")
 
@@ -54,10 +56,11 @@ class Scene:
     armed: Path
     dataset_id: str
     reference: dict[str, Any]
+    settings: dict[str, str]
 
     def ensure_workers(self) -> None:
         while sum(worker.process.poll() is None for worker in self.yard.workers) < 2:
-            self.yard.begin_worker(retry_delay_seconds="0.1")
+            self.yard.begin_worker(retry_delay_seconds="0.1", **self.settings)
 
     def arm(self, *points: str) -> None:
         for point in points:
@@ -75,12 +78,12 @@ class Scene:
         return job_id
 
 
-def running_scene(yard: Yard, armed: Path) -> Iterator[Scene]:
+def running_scene(yard: Yard, armed: Path, **settings: str) -> Iterator[Scene]:
     armed.mkdir()
     before = os.environ.get(crashpoints.VARIABLE)  # another scene's, on the other database
     os.environ[crashpoints.VARIABLE] = str(armed)
     try:
-        scene = Scene(yard, armed, yard.ready_dataset(), {})
+        scene = Scene(yard, armed, yard.ready_dataset(), {}, settings)
         scene.reference = result_of(yard, scene.run())
         yield scene
     finally:
@@ -99,6 +102,18 @@ def sqlite_scene(
     url = f"sqlite:///{folder / 'trainyard.db'}"
     with running_yard(folder / "home", url, broker, next(_numbers)) as yard:
         yield from running_scene(yard, folder / "armed")
+
+
+@pytest.fixture(scope="module")
+def store_scene(
+    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, broker: Broker
+) -> Iterator[Scene]:
+    """One whose checkpoints lie in the object store."""
+    folder = tmp_path_factory.mktemp("crashes")
+    shutil.copy(migrated_sqlite, folder / "trainyard.db")
+    url = f"sqlite:///{folder / 'trainyard.db'}"
+    with running_yard(folder / "home", url, broker, next(_numbers)) as yard:
+        yield from running_scene(yard, folder / "armed", checkpoint_store="store")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +162,11 @@ def assert_ended_once_and_left_nothing(yard: Yard, job_id: str) -> None:
         )
         assert session.scalar(stray) == 0
         recorded = set(session.scalars(select(Artifact.store_key)))
+        stored = session.scalars(select(Checkpoint.store_key).where(Checkpoint.store_key != ""))
+        recorded |= {f"{key}/{part}" for key in stored for part in ("weights", "state")}
     assert set(yard.blobs.keys("jobs")) == recorded
+    assert yard.blobs.folder is not None
+    assert not list((yard.blobs.folder / "jobs").rglob("*#*")), "half written"
     assert not list((yard.settings.home / "scratch").glob("*"))
 
 
@@ -182,6 +201,15 @@ def test_a_trainer_killed_at_any_point_changes_no_result(sqlite_scene: Scene, po
 @pytest.mark.parametrize("point", crashpoints.WORKER_POINTS + crashpoints.RETRY_POINTS)
 def test_a_worker_killed_at_any_point_changes_no_result(sqlite_scene: Scene, point: str) -> None:
     assert_right_ending(sqlite_scene, point, *([NEEDS[point]] if point in NEEDS else []))
+
+
+@pytest.mark.parametrize("point", IN_THE_STORE)
+def test_nor_does_one_killed_with_checkpoints_in_the_store(store_scene: Scene, point: str) -> None:
+    assert_right_ending(store_scene, point)
+    with store_scene.yard.database.read() as session:
+        keys = session.scalars(select(Checkpoint.store_key)).all()
+    assert keys
+    assert None not in keys
 
 
 @pytest.mark.parametrize("point", ON_POSTGRES)

@@ -82,7 +82,7 @@ def claim_job(session: Session, worker_id: str, host: str, lease: timedelta) -> 
 
 def _take_first(session: Session, owner_id: str, worker_id: str, lease: timedelta) -> Job | None:
     ready = line.is_ready()
-    first = select(Job.id).where(ready, Job.owner_id == owner_id).order_by(*line.IN_LINE).limit(1)
+    first = select(Job.id).where(ready, Job.owner_id == owner_id).order_by(*line.in_line()).limit(1)
     job_id = session.scalar(first.with_for_update(skip_locked=True))
     if job_id is None:
         return None

@@ -23,6 +23,7 @@ from trainyard.ids import new_id
 from trainyard.status import ON_A_WORKER, DatasetStatus, JobStatus
 from trainyard.store.garbage import discard
 from trainyard.store.lease import LeaseLost
+from trainyard.store.line import by_age
 from trainyard.store.tables import Dataset, Job, now
 from trainyard.store.versions import is_named, next_version
 
@@ -197,7 +198,7 @@ def claim_dataset(session: Session, worker_id: str, lease: timedelta) -> Claimed
     """Take the oldest dataset that waits for its ingest, or whose worker went silent."""
     free = or_(Dataset.worker_id.is_(None), Dataset.lease_expires_at < now())
     waiting = (Dataset.status == DatasetStatus.INGESTING) & Dataset.deleted_at.is_(None) & free
-    oldest = select(Dataset.id).where(waiting).order_by(Dataset.id).limit(1)
+    oldest = select(Dataset.id).where(waiting).order_by(*by_age(Dataset.id, "ds")).limit(1)
     candidate = session.scalar(oldest.with_for_update(skip_locked=True))
     statement = (
         update(Dataset)

@@ -10,17 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from trainyard.ids import first_id_of
 from trainyard.retries import LONGEST_DELAY
 from trainyard.status import ON_A_WORKER, JobStatus
 from trainyard.store.tables import Awaited, Job, Owner, now
 
-IN_LINE = (Job.priority.desc(), Job.id)  # of one owner's jobs; ids sort by age
 _QUEUED = Job.status == JobStatus.QUEUED
+_CLOCKS_AGREE = timedelta(minutes=10)
+
+
+def by_age(ids: InstrumentedAttribute[str], prefix: str) -> tuple[ColumnElement[Any], ...]:
+    """The oldest first, by identifiers, which hold the time when each was made.
+
+    What seems to be from the future was made while a clock was ahead, which has been put right
+    since: it is older than all that came after, and would else wait until that future.
+    """
+    return (ids < first_id_of(prefix, now() + _CLOCKS_AGREE), ids.asc())
+
+
+def in_line() -> tuple[ColumnElement[Any], ...]:
+    """The order of one owner's jobs."""
+    return (Job.priority.desc(), *by_age(Job.id, "job"))
 
 
 def awaits_jobs() -> ColumnElement[bool]:
@@ -62,7 +79,7 @@ class Share:
 
 def shares(session: Session) -> list[Share]:
     """Every owner with ready jobs, the next one first."""
-    place = func.row_number().over(partition_by=Job.owner_id, order_by=IN_LINE)
+    place = func.row_number().over(partition_by=Job.owner_id, order_by=in_line())
     size = func.count().over(partition_by=Job.owner_id)
     ready = (
         select(Job.owner_id, Job.id, Job.priority, place.label("place"), size.label("size"))
@@ -140,7 +157,7 @@ def places(session: Session, jobs: Collection[Job]) -> dict[str, Place]:
 
 
 def _line_of(session: Session, owner_id: str) -> list[str]:
-    query = select(Job.id).where(is_ready(), Job.owner_id == owner_id).order_by(*IN_LINE)
+    query = select(Job.id).where(is_ready(), Job.owner_id == owner_id).order_by(*in_line())
     return list(session.scalars(query))
 
 
@@ -162,12 +179,12 @@ def _others_before(standing: list[Share], own: Share, place: int) -> int:
 def first_of_owner(session: Session, owner_id: str, limit: int) -> list[Job]:
     """The owner's first queued jobs: the ready ones in their order, then the others."""
     query = select(Job).where(_QUEUED, Job.owner_id == owner_id)
-    return list(session.scalars(query.order_by(~is_ready(), *IN_LINE).limit(limit)))
+    return list(session.scalars(query.order_by(~is_ready(), *in_line()).limit(limit)))
 
 
 def _behind(session: Session, job_ids: Collection[str], num_ready: int) -> dict[str, Place]:
     """Places of the queued that are not ready."""
-    order = (Job.not_before.is_(None), Job.not_before, *IN_LINE)
+    order = (Job.not_before.is_(None), Job.not_before, *in_line())
     place = func.row_number().over(order_by=order).label("place")
     line = select(Job.id, place).where(_QUEUED, ~is_ready()).subquery()
     rows = session.execute(select(line.c.id, line.c.place).where(line.c.id.in_(job_ids)))
