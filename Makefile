@@ -14,7 +14,7 @@ run: $(VENV)/.run frontend ## set everything up and start it: broker, API, dashb
 
 test: $(VENV)/.dev frontend ## every test, with real servers and a real browser
 	@$(BIN)/python -m tests.support.needs
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 	scripts/npm test --silent
 
 lint: $(VENV)/.dev frontend/node_modules/.package-lock.json ## ruff, import contracts, eslint

@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from bench import checkpoints, engine, estimates, service, streaming
+from bench import checkpoints, engine, estimates, examples, service, streaming
 
 if __name__ == "__main__":
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
@@ -16,3 +16,4 @@ if __name__ == "__main__":
     service.main()
     estimates.main()
     streaming.main()
+    examples.main()

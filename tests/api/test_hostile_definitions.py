@@ -26,7 +26,7 @@ def weight(*shape: Any, count: int = 1) -> dict[str, Any]:
 
 def schedule(forward: str) -> dict[str, Any]:
     definitions = {"schedules": {"s": {"forward": forward}}}
-    return {"definitions": definitions, "training": {"epochs": 1, "schedule": {"type": "s"}}}
+    return {"definitions": definitions, "training": {"epochs": 9, "schedule": {"type": "s"}}}
 
 
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {

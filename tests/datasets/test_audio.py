@@ -65,6 +65,21 @@ def test_every_format_becomes_the_series_that_libsndfile_reads(take: Ingest, tmp
     np.testing.assert_array_equal(y, np.repeat([0, 1], 4))
 
 
+def test_a_sheet_says_what_the_sounds_are(take: Ingest, tmp_path):
+    """As ESC-50: audio/, meta/esc50.csv, the class as a number and by name."""
+    names = [f"{i % 5 + 1}-{i}-A-{i % 2}.wav" for i in range(8)]
+    files = {f"audio/{name}": sound(tone(200 * (i + 1))) for i, name in enumerate(names)}
+    rows = [
+        f"{name},{i % 5 + 1},{i % 2},{'cat' if i % 2 else 'dog'}" for i, name in enumerate(names)
+    ]
+    text = "\n".join(["filename,fold,target,category", *rows]).encode()
+    manifest = take(zip_of(files | {"meta/esc50.csv": text}), AS_GIVEN)
+    assert (manifest.format, manifest.class_names) == ("audio", ["cat", "dog"])
+    x, y = open_dataset(tmp_path / "store" / "out").splits["train"]
+    np.testing.assert_allclose(x, [decoded(data) for data in files.values()], atol=1e-6)
+    assert y.tolist() == [1, 0] * 4
+
+
 def test_stereo_stays_stereo_unless_mixed(take: Ingest, tmp_path):
     both = np.stack([tone(300), tone(500)], axis=1)
     files = {f"{c}/{i}.wav": sound(both) for c in "ab" for i in range(2)}

@@ -13,16 +13,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainyard.datasets import DatasetOptions, IngestLimits, Manifest, SplitOptions, open_dataset
+from trainyard.datasets import (
+    DatasetOptions,
+    IngestLimits,
+    Manifest,
+    SplitOptions,
+    decode_samples,
+    open_dataset,
+)
 from trainyard.datasets.archive import PlainFile
 from trainyard.datasets.canonical import MANIFEST
 from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.format import Block, Contents, Part, Upload
-from trainyard.datasets.manifest import SeriesInfo, Task, target_form
+from trainyard.datasets.manifest import AudioOptions, GreyWindow, SeriesInfo, Task, target_form
 from trainyard.datasets.report import Report
 from trainyard.datasets.write import write_canonical
 
-from .conftest import Ingest, messages, npz_of, random_pictures, zip_of
+from .conftest import Ingest, messages, npy, npz_of, picture, random_pictures, zip_of
+from .test_audio import sounds
+from .test_dicom import scans
+from .test_nifti import volumes
 
 NUM, CLASSES = 700, 3
 SERIES = SeriesInfo(
@@ -120,6 +130,65 @@ def test_every_task_comes_back_the_same(task: Task, tmp_path: Path, take: Ingest
     assert set(opened.baselines) == (set(before.splits) if task == "forecasting" else set())
 
 
+def pictures(*shape: int, bits: int = 8) -> dict[str, bytes]:
+    top, dtype = 2**bits, f"uint{bits}"
+    pixels = np.random.default_rng(0).integers(0, top, (24, *shape)).astype(dtype)
+    return {f"{'ab'[i % 2]}/{i}.png": picture(one) for i, one in enumerate(pixels)}
+
+
+WINDOW = GreyWindow(center=30000, width=20000)
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "asked"),
+    [
+        (pictures(8, 6, bits=16), {}, picture(random_pictures(1, 8, 6)[0])),
+        (pictures(8, 6, 3), {"resize": "fit"}, picture(random_pictures(1, 4, 6, 3)[0])),
+        (pictures(8, 6, bits=16), {"grey_window": WINDOW}, pictures(8, 6, bits=16)["a/4.png"]),
+        (sounds(12), {}, sounds()["a/1.wav"]),
+        (sounds(12), {"audio": AudioOptions(form="spectrogram")}, sounds()["a/1.wav"]),
+        (scans(12), {"grey_window": GreyWindow(center=900, width=500)}, scans()["b/3.dcm"]),
+        (volumes(12), {}, volumes()["b/3.nii.gz"]),
+        (
+            {f"x_{s}.npy": npy(random_pictures(20, 6, 5, 3) / 255) for s in ("train", "test")}
+            | {f"y_{s}.npy": npy(np.arange(20) % 2) for s in ("train", "test")},
+            {},
+            picture(random_pictures(1, 6, 5, 3)[0]),
+        ),
+    ],
+    ids=["16 bits", "fit", "window", "series", "spectrogram", "dicom", "nifti", "arrays"],
+)
+def test_a_file_to_predict_becomes_the_same_sample_as_before(
+    files: dict[str, bytes],
+    options: dict[str, Any],
+    asked: bytes,
+    take: Ingest,
+    tmp_path: Path,
+) -> None:
+    before = take(zip_of(files), DatasetOptions(**options), name="before")
+    after = take(zipped(tmp_path / "store" / "before"), name="after")
+    again = take(zipped(tmp_path / "store" / "after"), name="again")
+    file = tmp_path / "asked"
+    file.write_bytes(asked)
+    _, expected = decode_samples(file, "asked", before)
+    assert expected.any()
+    for manifest in (after, again):
+        assert manifest.sha256 == before.sha256
+        np.testing.assert_array_equal(decode_samples(file, "asked", manifest)[1], expected)
+
+
+@pytest.mark.parametrize(
+    ("files", "made_of"), [(scans(12), "dicom"), (volumes(12), "volumes"), (sounds(12), "sounds")]
+)
+def test_manifests_of_before_tell_by_their_format_what_they_were_made_of(
+    files: dict[str, bytes], made_of: str, take: Ingest, tmp_path: Path
+) -> None:
+    take(zip_of(files), name="before")
+    told = json.loads((tmp_path / "store" / "before" / MANIFEST).read_text())
+    del told["made_of"]
+    assert Manifest.model_validate(told).made_of == made_of
+
+
 def test_a_dataset_without_a_split_gets_none(take: Ingest, tmp_path: Path) -> None:
     upload = npz_of(x=random_pictures(90, 8, 8), y=np.tile(np.arange(3), 30))
     options = DatasetOptions(split=SplitOptions(val=0, test=0))
@@ -146,6 +215,9 @@ def changed(folder: Path, **values: Any) -> bytes:
     return zipped(folder, **{MANIFEST: json.dumps(told | values).encode()})
 
 
+AUDIO = {
+    "form": "series", "sample_rate": 8000, "num_channels": 1, "num_samples": 40, "mel_bands": 64,
+}  # fmt: skip
 SPLIT = {"num_samples": 5, "class_counts": []}
 
 
@@ -168,6 +240,14 @@ SPLIT = {"num_samples": 5, "class_counts": []}
         ({"splits": {"dev": SPLIT}}, "splits/dev"),
         ({"sha256": "0" * 64}, "and not 0000"),
         ({"statistics": "none"}, "statistics"),
+        ({"made_of": "volumes"}, "made of volumes, but input_shape [1, 8, 8]"),
+        ({"made_of": "sounds"}, "made of sounds, but not with `audio`"),
+        ({"made_of": "tables"}, "made of tables, but with 0 features"),
+        ({"made_of": "sounds", "audio": AUDIO}, "makes samples of [1, 40]"),
+        ({"made_of": "sounds", "audio": AUDIO | {"num_samples": 10**12}}, "1,000,000,000,000 sam"),
+        ({"made_of": "sounds", "audio": AUDIO | {"sample_rate": 10**9}}, "1,000,000,000 Hz"),
+        ({"made_of": "pictures", "pictures": {"bits": 16}}, "pictures of 16 bits as uint8"),
+        ({"grey_window": {"center": 1, "width": 2}}, "grey_window is for float32"),
         ({"class_names": ["a", "b", "d"]}, "the arrays have the digest"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from pycocotools import mask as reference
 
+from tests.support.memory import peak_bytes
 from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
 from trainyard.datasets.coco_masks import region_mask
+from trainyard.datasets.json_stream import BEGIN, list_items
 from trainyard.datasets.sample_files import UnreadableFile
 
 from .conftest import Ingest, messages, picture, random_pictures, zip_of
@@ -174,6 +177,51 @@ BAD: list[tuple[Any, str]] = [
 def test_malformed_segmentations_are_told(segmentation, reason):
     with pytest.raises(UnreadableFile, match=reason):
         region_mask(segmentation, HEIGHT, WIDTH)
+
+
+def test_annotations_before_their_images_and_images_without_a_size_are_read(take: Ingest, tmp_path):
+    files = upload([annotation(SQUARE), annotation(SQUARE, 7, image=2)])
+    expected = take(zip_of(files), AS_GIVEN).sha256
+    document = json.loads(files["annotations/instances_train.json"])
+    for image in document["images"]:
+        del image["height"], image["width"]
+    turned = {key: document[key] for key in ("annotations", "categories", "images")}
+    files["annotations/instances_train.json"] = json.dumps({"info": {}} | turned).encode()
+    assert take(zip_of(files), AS_GIVEN, name="b").sha256 == expected
+
+
+def test_a_large_file_of_annotations_is_read_in_little_memory(take: Ingest, tmp_path):
+    """40 MB, of which json.loads makes 240 MB."""
+    points = [x / 1000 for x in range(2000)]
+    files = upload([annotation(SQUARE, image=i % 3, keypoints=points) for i in range(3000)])
+    assert len(files["annotations/instances_train.json"]) > 40e6
+    (tmp_path / "large").write_bytes(zip_of(files))
+    del files
+    before = peak_bytes(anew=True)
+    take(tmp_path / "large", AS_GIVEN)
+    assert peak_bytes() - before < 80e6
+    assert masks(tmp_path)[0].any()
+
+
+@pytest.mark.parametrize("portion", [1, 7, 1000])
+def test_lists_are_streamed_as_json_reads_them(portion):
+    lists = {"a": [1, 2.5, "x]}\u00e9", None], "empty": [], "b": [{"c": [[], {"d": -3}]}, True]}
+    data = json.dumps({"info": {"year": [2017]}} | lists | {"last": 12}, indent=1).encode()
+    stream = io.BytesIO(data)
+    found: dict[str, list[Any]] = {}
+    for key, item in list_items(lambda _: stream.read(portion)):
+        if item is BEGIN:
+            found[key] = []
+        else:
+            found[key].append(item)
+    assert found == lists
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": [1, 2', '{"a": [1,]}', '{"a": 1} 2', '{"a" 1}'])
+def test_what_is_no_object_of_json_is_told(text):
+    stream = io.BytesIO(text.encode())
+    with pytest.raises(ValueError, match=r"expected|Expecting|text follows"):
+        list(list_items(stream.read))
 
 
 def test_annotations_that_cannot_be_used_are_refused(refuse):

@@ -6,10 +6,12 @@ import io
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pydicom.data
 import pytest
+from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_windowing, pixel_array
 
 from trainyard.datasets import (
@@ -105,6 +107,44 @@ def test_real_colours_are_read_as_pydicom_does(name):
     np.testing.assert_array_equal(read_dicom(data, LIMITS, channels=3), expected)
 
 
+@pytest.mark.parametrize("syntax", [pydicom.uid.JPEGLossless, pydicom.uid.JPEGLosslessSV1])
+@pytest.mark.parametrize(("bits", "signed"), [(8, 0), (12, 0), (16, 0), (12, 1), (16, 1)])
+def test_jpeg_lossless_is_read_as_it_was_stored(syntax, bits, signed):
+    generator = np.random.default_rng(bits)
+    stored = generator.integers(0, 2**bits, (9, 7)).astype(np.uint8 if bits == 8 else np.uint16)
+    expected = stored.astype(np.int64)
+    if signed:
+        expected[expected >= 2 ** (bits - 1)] -= 2**bits
+    dataset = opened(dicom(np.zeros((9, 7), np.uint16)))
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.BitsAllocated = 16 if bits > 8 else 8
+    dataset.BitsStored, dataset.HighBit = bits, bits - 1
+    dataset.PixelRepresentation = signed
+    code = imagecodecs.jpeg8_encode(stored, lossless=True, bitspersample=bits, predictor=1)
+    dataset.PixelData = encapsulate([code])
+    dataset["PixelData"].is_undefined_length = True
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    np.testing.assert_array_equal(read_dicom(buffer.getvalue(), LIMITS, channels=1)[0], expected)
+
+
+def test_jpeg_lossless_of_colours_is_read():
+    """GDCM's picture of coloured bands, against its twin in JPEG baseline by dcmtk."""
+    found = read_dicom((FOLDER / "SC_rgb_jpeg_gdcm.dcm").read_bytes(), LIMITS, channels=3)
+    twin = read_dicom((FOLDER / "SC_rgb_jpeg_dcmtk.dcm").read_bytes(), LIMITS, channels=3)
+    assert found[:, 5, 5].tolist() == [255, 0, 0]
+    np.testing.assert_allclose(found, twin, atol=6)  # which is lossy
+
+
+def test_slices_of_a_series_are_samples_and_it_is_said(take: Ingest):
+    files = {
+        f"{c}/{s}/{i}.dcm": scan(i + 10 * s, SeriesInstanceUID=f"1.2.{ord(c)}.{s}")
+        for c in "ab" for s in range(2) for i in range(3)
+    }  # fmt: skip
+    told = messages(take(zip_of(files), AS_GIVEN))
+    assert "12 of 12 files are of 4 series of several files each: every slice became a" in told
+
+
 def test_a_window_is_applied_as_pydicom_does():
     data = scan(0, RescaleSlope=1, RescaleIntercept=-1024, WindowCenter=300, WindowWidth=1500)
     dataset = opened(data)
@@ -156,6 +196,22 @@ def test_missing_splits_are_made_by_patient(take: Ingest):
     assert manifest.split_options.by == "group"
     stratified = DatasetOptions(split=SplitOptions(by="stratified"))
     assert take(zip_of(scans()), stratified, name="asked").split_options.by == "stratified"
+
+
+def test_a_sheet_says_what_the_files_are(take: Ingest, tmp_path):
+    """As RSNA's: names without suffix; patients are told by the files."""
+    files = {f"images/{i}.dcm": scan(i, PatientID=f"p{i // 2}") for i in range(8)}
+    rows = [f"{i},{'ill' if i % 3 else 'well'},{i / 4}" for i in range(8)]
+    text = "\n".join(["patientId,Target,size", *rows]).encode()
+    manifest = take(zip_of(files | {"labels.csv": text}), AS_GIVEN)
+    assert (manifest.format, manifest.class_names) == ("dicom", ["ill", "well"])
+    x, y = open_dataset(tmp_path / "store" / "out").splits["train"]
+    np.testing.assert_array_equal(x[5, 0], opened(files["images/5.dcm"]).pixel_array)
+    assert y.tolist() == [int(i % 3 == 0) for i in range(8)]
+    size = DatasetOptions(target="size", task="regression")
+    manifest = take(zip_of(files | {"labels.csv": text}), size, name="b")
+    assert (manifest.task, manifest.outputs) == ("regression", ["size"])
+    assert "(group, seed 0)" in messages(manifest)
 
 
 def test_several_frames_and_sizes_are_said(take: Ingest, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -42,9 +43,16 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "lying": (lambda: scan(1, Rows=600), "cannot be decoded"),
     "empty": (lambda: scan(1, Rows=0), "claims 0 × 5"),
     "deflated": (lambda: (FOLDER / "image_dfl.dcm").read_bytes(), "Deflated"),
-    "lossless": (
-        lambda: (FOLDER / "SC_rgb_jpeg_gdcm.dcm").read_bytes(),
-        "transfer syntax is not read: JPEG Lossless",
+    "film": (
+        lambda: compressed(pydicom.uid.MPEG2MPML, jpeg(8)),
+        "transfer syntax is not read: MPEG2",
+    ),
+    "lossless bomb": (
+        lambda: compressed(
+            pydicom.uid.JPEGLosslessSV1,
+            encapsulate([imagecodecs.jpeg8_encode(np.zeros((400, 400), np.uint8), lossless=True)]),
+        ),
+        "its pixels claim 400 × 400 × 1, but its header 8 × 8 × 1",
     ),
     "report": (lambda: (FOLDER / "reportsi.dcm").read_bytes(), "holds no picture"),
     "palette": (lambda: (FOLDER / "examples_palette.dcm").read_bytes(), "PALETTE COLOR"),

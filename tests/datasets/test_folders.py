@@ -55,6 +55,52 @@ def test_split_folders_are_splits(take: Ingest, val, root):
     assert manifest.made_splits == []
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("training_set/training_set", "test_set/test_set"),  # as Kaggle's dogs and cats
+        ("seg_train/seg_train", "seg_test/seg_test"),  # as Intel's landscapes
+        ("Train-Data", "Test data"),
+    ],
+)
+def test_splits_are_told_by_a_word_of_a_folder_name(take: Ingest, train, test):
+    files = folders(12, root=f"set/{train}/") | folders(4, root=f"set/{test}/")
+    files["set/seg_pred/seg_pred/1.png"] = picture(random_pictures(1, 6, 5, 3)[0])
+    manifest = take(zip_of(files))
+    assert manifest.class_names == ["a", "b"]
+    assert manifest.splits["test"].class_counts == [4, 4]
+    assert manifest.made_splits == ["val"]
+    assert "seg_pred/1.png left out: stands in no class folder" in messages(manifest)
+
+
+def test_splits_may_stand_below_the_classes(take: Ingest):
+    files = {}
+    for name in "ab":
+        for split, num in (("train", 10), ("val", 3), ("test", 2)):
+            for key, data in folders(num, root=f"{name}/{split}/", classes=name).items():
+                files[key.replace(f"{split}/{name}/", f"{split}/")] = data
+    manifest = take(zip_of(files))
+    assert manifest.class_names == ["a", "b"]
+    counts = {name: s.class_counts for name, s in manifest.splits.items()}
+    assert counts == {"train": [10, 10], "val": [3, 3], "test": [2, 2]}
+
+
+def test_words_with_a_split_in_them_are_classes(take: Ingest):
+    files = {}
+    for name in ("strain", "contest", "test_drive", "train_station"):
+        files |= folders(12, root=f"{name}/", classes="x")
+    manifest = take(zip_of(files))
+    assert manifest.class_names == ["contest", "strain", "test_drive", "train_station"]
+
+
+def test_classes_called_as_splits_or_kinds_of_file_are_told(take: Ingest):
+    files = {k.replace("a/", "images/").replace("b/", "labels/"): v for k, v in folders().items()}
+    manifest = take(zip_of(files))
+    assert manifest.class_names == ["images", "labels"]
+    (found,) = [f for f in manifest.report.findings if f.code == "odd-class-names"]
+    assert (found.severity, "images, labels" in found.message) == ("warning", True)
+
+
 def test_without_split_folders_a_class_may_be_called_test(take: Ingest):
     files = {k.replace("b/", "test/"): v for k, v in folders().items()}
     assert take(zip_of(files)).class_names == ["a", "test"]

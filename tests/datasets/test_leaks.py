@@ -11,9 +11,11 @@ from trainyard.datasets.format import Block, Contents, Part
 from trainyard.datasets.giveaways import Giveaways
 from trainyard.datasets.leaks import check_groups, check_times
 from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.orders import rank_correlations, separation
 from trainyard.datasets.perceptual import close_pairs
 from trainyard.datasets.report import Report
 from trainyard.datasets.split_writer import SplitWriter
+from trainyard.datasets.thinned import Thinned
 
 
 def written(folder: Path, name: SplitName, **told: list[int]) -> SplitWriter:
@@ -125,12 +127,52 @@ def test_columns_that_are_the_target_in_another_unit_are_named():
     assert told == ['b: goes with "price"']
 
 
-def test_in_a_forecast_only_what_equals_the_future_gives_it_away():
-    walk = np.cumsum(np.random.default_rng(0).normal(size=400)).astype(np.float32)
-    past = np.lib.stride_tricks.sliding_window_view(walk[:-1], 8)[:, None]
-    future = walk[8:, None]
-    assert giveaways("forecasting", past, future, outputs=["close"]) == []
-    ahead = np.concatenate([past, past], axis=1).copy()
-    ahead[:, 1, -1] = future[:, 0]
-    told = giveaways("forecasting", ahead, future, outputs=["close"], features=["close", "next"])
-    assert told == ['next, 1 from the end: equals "close"']
+def test_curves_and_thresholds_give_the_target_away_by_their_order():
+    x = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+    cubes = x[:, 1:2] ** 3
+    told = giveaways("regression", x, cubes, outputs=["cube"], features=["a", "b", "c"])
+    assert told == ['b: is in the order of "cube"']
+    classes = np.digitize(x[:, 2], [-1, 0.5])
+    assert giveaways("classification", x, classes, class_names=["low", "mid", "high"]) == [
+        "column 2: is in the order of the class"
+    ]
+    labels = np.stack([x[:, 0] > 1, x.sum(axis=1) > 0], axis=1).astype(np.uint8)
+    assert giveaways("multi-label", x, labels, class_names=["p", "q"]) == [
+        'column 0: is in the order of "p"'
+    ]
+
+
+def test_a_good_column_and_one_of_many_by_chance_give_nothing_away():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(400, 3)).astype(np.float32)
+    y = (x[:, 0] + 0.2 * generator.normal(size=400) > 0).astype(np.int64)
+    assert giveaways("classification", x, y, class_names=["no", "yes"]) == []
+    near = x[:, 1:2] + 0.1 * generator.normal(size=(400, 1)).astype(np.float32)
+    assert giveaways("regression", x, near, outputs=["near"]) == []
+    many = generator.normal(size=(20, 4000)).astype(np.float32)
+    few = (np.arange(20) < 3).astype(np.int64)
+    assert giveaways("classification", many, few, class_names=["no", "yes"]) == []
+
+
+@pytest.mark.parametrize("num", [50, 5000, 70_001])
+def test_a_thinned_stream_keeps_samples_from_its_start_to_its_end(num):
+    some = Thinned(100)
+    for start in range(0, num, 37):
+        part = np.arange(start, min(num, start + 37))
+        some.take(part, part * 2)
+    samples, targets = some.kept()
+    steps = set(np.diff(samples).tolist())
+    assert len(steps) == 1
+    assert samples[0] == 0
+    assert num - samples[-1] <= max(steps)
+    assert (len(samples) == num) if num < 100 else (50 <= len(samples) <= 100)
+    assert targets.tolist() == (2 * samples).tolist()
+
+
+def test_separation_is_the_share_of_pairs_in_order():
+    """Of (1, 2, 3, 3) against class 0 0 1 0: the pairs 3 > 1, 3 > 2 and a tie, 2.5 of 3."""
+    assert separation(np.array([1, 2, 3, 3]), np.array([0, 0, 1, 0], bool)) == 2.5 / 3
+    assert rank_correlations(np.array([[1, 9], [2, 5], [4, 3]]), np.array([1, 4, 9])).tolist() == [
+        1,
+        -1,
+    ]

@@ -71,6 +71,18 @@ def test_class_folders_of_volumes_are_turned_to_ras(take: Ingest, tmp_path, kind
     np.testing.assert_array_equal(y, np.repeat([0, 1], 4))
 
 
+def test_a_sheet_gives_the_volumes_numbers(take: Ingest, tmp_path):
+    files = {f"scans/sub-{i:02}.nii.gz": gzip.compress(nifti(voxels(i))) for i in range(6)}
+    text = "\n".join(
+        ["participant\tage", *(f"sub-{i:02}\t{20 + i / 2}" for i in range(6))]
+    ).encode()
+    manifest = take(zip_of(files | {"participants.tsv": text}), AS_GIVEN)
+    assert (manifest.format, manifest.task, manifest.outputs) == ("nifti", "regression", ["age"])
+    x, y = splits(tmp_path)["train"]
+    np.testing.assert_array_equal(x, [expected(data) for data in files.values()])
+    assert y[:, 0].tolist() == [20 + i / 2 for i in range(6)]
+
+
 def test_scaling_and_channels_are_as_nibabel_reads_them(take: Ingest, tmp_path):
     files = {}
     for name in ("a/1.nii", "a/2.nii", "b/1.nii", "b/2.nii"):
@@ -137,7 +149,7 @@ def test_the_decathlon_names_classes_and_splits(take: Ingest):
     assert {n: s.num_samples for n, s in manifest.splits.items()} == {"train": 4, "test": 2}
     told = messages(manifest)
     assert "left out 1 volume(s) without a partner: T/imagesTs/alone.nii" in told
-    assert 'no training pixel has the label "spleen"' in told
+    assert "spleen no training pixels" in told
 
 
 def test_modalities_of_nnunet_become_channels(take: Ingest, tmp_path):

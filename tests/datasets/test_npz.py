@@ -53,6 +53,65 @@ def test_series_keep_their_channels_and_are_told(take: Ingest, stored, shape):
 
 
 @pytest.mark.parametrize(
+    ("layout", "stored", "axes", "shape"),
+    [
+        ("series", (90,), None, (1, 90)),
+        ("series", (12, 90), None, (12, 90)),
+        ("series_last", (128, 9), (0, 2, 1), (9, 128)),
+        ("series_last", (40, 64), (0, 2, 1), (64, 40)),
+        ("pictures", (4, 90), None, (1, 4, 90)),
+        ("pictures", (20, 9, 8), None, (20, 9, 8)),
+        ("pictures_last", (3, 9, 8), (0, 3, 1, 2), (8, 3, 9)),
+        ("volumes", (9, 8, 7), None, (1, 9, 8, 7)),
+        ("volumes", (2, 9, 8, 7), None, (2, 9, 8, 7)),
+        ("volumes_last", (2, 9, 8, 7), (0, 4, 1, 2, 3), (7, 2, 9, 8)),
+    ],
+)
+def test_the_axes_mean_what_the_option_layout_says(
+    take: Ingest, tmp_path, layout, stored, axes, shape
+):
+    x = random_pictures(60, *stored)
+    options = as_given().model_copy(update={"layout": layout})
+    manifest = take(npz_of(x=x, y=LABELS), options)
+    assert manifest.input_shape == shape
+    expected = (x if axes is None else x.transpose(axes)).reshape(60, *shape)
+    opened = open_dataset(tmp_path / "store" / "out")
+    np.testing.assert_array_equal(opened.splits["train"][0], expected)
+
+
+@pytest.mark.parametrize("stored", [(128, 9), (1000, 3), (12, 90)])
+def test_axes_that_may_be_series_are_told_with_the_option_that_decides(take: Ingest, stored):
+    manifest = take(npz_of(x=random_pictures(60, *stored), y=LABELS), as_given())
+    assert manifest.input_shape == (1, *stored)
+    text = f"read as pictures of 1 channel(s), {stored[0]} × {stored[1]} (H × W); the option"
+    assert text in messages(manifest)
+    assert '"series_last", (N, L, C)' in messages(manifest)
+
+
+def test_how_plain_pictures_were_read_stands_in_the_report_alone(take: Ingest):
+    manifest = take(npz_of(x=random_pictures(60, 28, 28, 3), y=LABELS), as_given())
+    assert manifest.report is not None
+    read = {f.code: f.message for f in manifest.report.findings}["read-as"]
+    assert read.startswith("read as pictures of 3 channel(s), 28 × 28 (H × W), the channels last")
+    assert "read as" not in messages(manifest)
+
+
+@pytest.mark.parametrize(
+    ("layout", "stored", "expected"),
+    [
+        ("series", (3, 9, 8), "(N, L) or (N, C, L)"),
+        ("series_last", (90,), "(N, L, C)"),
+        ("pictures_last", (9, 8), "(N, H, W, C)"),
+        ("volumes", (9, 8), "(N, D, H, W) or (N, C, D, H, W)"),
+    ],
+)
+def test_a_layout_of_other_axes_is_refused(refuse, layout, stored, expected):
+    options = as_given().model_copy(update={"layout": layout})
+    said = refuse(npz_of(x=random_pictures(60, *stored), y=LABELS), options)
+    assert f'for the layout "{layout}" {expected}' in said
+
+
+@pytest.mark.parametrize(
     ("dtype", "high", "expected"),
     [
         (np.uint8, 256, "uint8"), (np.int64, 256, "uint8"), (np.bool_, 2, "uint8"),
@@ -177,9 +236,13 @@ def test_the_same_sample_in_two_splits_is_a_warning(take: Ingest):
 def test_few_and_absent_samples_of_a_class_are_warnings(take: Ingest):
     y = np.r_[np.zeros(30), np.ones(4)].astype(int)
     data = npz_of(x=random_pictures(34, 4, 4), y=y, x_test=random_pictures(2, 4, 4), y_test=[1, 2])
-    told = messages(take(data))
-    assert 'class "1" has only 3 training' in told
-    assert 'class "2" has no training samples' in told
+    manifest = take(data)
+    told = messages(manifest)
+    assert "1 only 3 training sample(s)" in told
+    assert "2 no training samples, but 1 others" in told
+    assert manifest.report is not None
+    counts = {f.code: f.count for f in manifest.report.findings}
+    assert (counts["few-samples"], counts["empty-class"]) == (1, 1)
 
 
 X = random_pictures(60, 4, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainyard.datasets.manifest import Manifest
 from trainyard.datasets.report import Report
 
 from .conftest import ROOT, Ingest, npz_of, picture, random_pictures, zip_of
+from .test_dicom import scan
 
 AS_GIVEN = DatasetOptions(split=SplitOptions(val=0, test=0))
 LABELS = np.arange(40) % 2
@@ -157,8 +159,8 @@ def test_a_column_that_gives_the_class_away_is_named(take: Ingest, leak: str):
 
 
 def test_honest_columns_give_nothing_away(take: Ingest):
-    x = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
-    y = (x[:, 0] > 0).astype(np.int64)
+    x = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+    y = (x[:, 0] + 0.2 * x[:, 5] > 0).astype(np.int64)
     assert "target-leak" not in codes(take(npz_of(x=x, y=y), AS_GIVEN))
 
 
@@ -185,9 +187,50 @@ def test_unreadable_files_are_one_finding_and_counted(take: Ingest):
 
 def test_splits_that_were_made_are_a_note_in_the_report(take: Ingest):
     manifest = take(npz_of(x=random_pictures(40, 8, 8), y=LABELS))
-    severities = {f.code: f.severity for f in report_of(manifest).findings}
-    assert severities["made-split"] == "info"
+    made = [f for f in report_of(manifest).findings if f.code == "made-split"]
+    assert [(f.severity, f.count) for f in made] == [("info", 4), ("info", 4)]
     assert {p.severity for p in manifest.problems} == {"warning"}
+
+
+def test_a_split_that_could_not_be_made_is_a_warning_with_advice(take: Ingest):
+    one_patient = zip_of(
+        {f"{c}/{i}.dcm": scan(i, PatientID="ANON") for c in "ab" for i in range(9)}
+    )
+    manifest = take(one_patient)
+    assert list(manifest.splits) == ["train"]
+    missing = [f for f in report_of(manifest).findings if f.code == "missing-split"]
+    assert [f.severity for f in missing] == ["warning", "warning"]
+    assert "none was made of its 18 training samples (group, seed 0)" in missing[0].message
+    assert "of 1 group(s), each of which stays whole" in missing[0].message
+    assert '{"split": {"by": "random"}}' in missing[0].advice
+    assert "made-split" not in {f.code for f in report_of(manifest).findings}
+
+
+def test_splits_that_nobody_asked_for_are_not_missed(take: Ingest):
+    manifest = take(npz_of(x=random_pictures(40, 8, 8), y=LABELS), AS_GIVEN)
+    assert "missing-split" not in {f.code for f in report_of(manifest).findings}
+
+
+def test_what_is_left_out_between_splits_is_counted_and_shown(take: Ingest):
+    first = date(2020, 1, 1)
+    rows = "".join(f"{first + timedelta(n)},{n * n % 17 + 1}\n" for n in range(100))
+    options = DatasetOptions(target="level", time="day", window=5)
+    manifest = take(("day,level\n" + rows).encode(), options)
+    finding = found(manifest, "left-out-between-splits")
+    kept = sum(split.num_samples for split in manifest.splits.values())
+    assert (finding.severity, finding.count) == ("info", 95 - kept)
+    assert len(finding.examples) == min(20, finding.count)
+
+
+def test_rare_classes_are_one_finding_with_each_of_them(take: Ingest):
+    y = np.repeat(np.arange(30), 4)
+    manifest = take(npz_of(x=random_pictures(120, 8, 8), y=y), AS_GIVEN)
+    finding = found(manifest, "few-samples")
+    assert (finding.count, len(finding.examples)) == (30, 20)
+    assert finding.message == "30 classes have fewer than 10 training samples"
+    assert (finding.examples[0].name, finding.examples[0].note) == (
+        "0", "only 4 training sample(s)",
+    )  # fmt: skip
 
 
 def test_a_rejected_dataset_keeps_what_was_found(tmp_path: Path):

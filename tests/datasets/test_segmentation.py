@@ -66,7 +66,7 @@ def test_values_with_gaps_become_classes_in_their_order(take: Ingest, tmp_path):
     masks = [drawn([0, 7, 255], i) for i in range(NUM)]
     manifest = take(zip_of(scenes(masks)), AS_GIVEN)
     assert manifest.class_names == ["0", "7", "255"]
-    assert "255 often means unlabelled" in messages(manifest)
+    assert "255 often means unlabelled (void): here it is class 2" in messages(manifest)
     y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
     np.testing.assert_array_equal(y, np.searchsorted([0, 7, 255], np.stack(masks)))
 
@@ -163,6 +163,149 @@ def test_jpeg_masks_are_two_classes_and_it_is_said(take: Ingest, tmp_path):
     assert "the masks are JPEG, which blurs values" in messages(manifest)
     y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
     np.testing.assert_array_equal(y[0], block == 255)
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("train/{}.png", "train_masks/{}_mask.png"),  # as Carvana
+        ("images/{}.png", "labels/{}.png"),
+        ("images/c_{}.png", "annotations/trimaps/c_{}.png"),  # as Oxford's pets
+        ("a/img/{}.png", "a/ground_truth/{}_GT.png"),
+        ("original/{}.png", "gt/{}.png"),
+        ("images/image_{}.png", "masks/mask_{}.png"),
+        ("images/frame{}.png", "masks/m-{}.png"),
+        ("patient1/x_{}.png", "patient1/x_{}_mask.png"),  # as LGG
+    ],
+)
+def test_pictures_find_their_masks_by_common_names(take: Ingest, tmp_path, image, mask):
+    """The second picture's mask is the second, whatever the files are called."""
+    masks = [np.full((8, 6), 0, np.uint8) for _ in range(NUM)]
+    files = {}
+    for i, drawing in enumerate(masks):
+        drawing[: i + 1] = 1
+        pixels = np.full((8, 6, 3), i, np.uint8)
+        files |= {image.format(i): picture(pixels), mask.format(i): picture(drawing)}
+    manifest = take(zip_of(files), AS_GIVEN)
+    assert manifest.format == "segmentation"
+    x, y = open_dataset(tmp_path / "store" / "out").splits["train"]
+    assert [int(one[0, 0, 0]) for one in x] == list(range(NUM))
+    np.testing.assert_array_equal(y, masks)
+
+
+def test_splits_of_camvid_stand_in_names_of_folders(take: Ingest):
+    files = {}
+    for split, num in (("train", 6), ("val", 2), ("test", 3)):
+        for i in range(num):
+            files[f"{split}/{i}.png"] = picture(random_pictures(1, 8, 6, 3, seed=i)[0])
+            files[f"{split}_labels/{i}_L.png"] = picture(drawn([0, 1], i))
+    manifest = take(zip_of(files))
+    assert [s.num_samples for s in manifest.splits.values()] == [6, 2, 3]
+
+
+def test_class_folders_called_mask_are_no_masks(take: Ingest):
+    """Faces with and without a mask: photographs under the same names."""
+    pictures = iter(random_pictures(24, 12, 12, 3))
+    files = {f"{c}/{i}.png": picture(next(pictures)) for c in ("mask", "face") for i in range(12)}
+    assert take(zip_of(files)).class_names == ["face", "mask"]
+    files = {k.replace("mask", "with_mask"): v for k, v in files.items()}
+    assert take(zip_of(files), name="b").format == "folders"
+
+
+def test_several_masks_beside_one_picture_are_united(take: Ingest, tmp_path):
+    """As BUSI's: b (1).png, b (1)_mask.png, b (1)_mask_1.png."""
+    files = {}
+    for i in range(NUM):
+        files[f"benign/b ({i}).png"] = picture(random_pictures(1, 8, 6, 3, seed=i)[0])
+        for ending, row in (("_mask", 0), ("_mask_1", 5)):
+            drawing = np.zeros((8, 6), np.uint8)
+            drawing[row] = 255
+            files[f"benign/b ({i}){ending}.png"] = picture(drawing)
+    take(zip_of(files), AS_GIVEN)
+    y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
+    assert np.flatnonzero(y[0].any(axis=1)).tolist() == [0, 5]
+
+
+COLOURS = np.array([[0, 0, 0], [0, 128, 0], [128, 0, 0]], np.uint8)
+
+
+def test_colours_are_classes_with_the_names_of_a_list(take: Ingest, refuse, tmp_path):
+    masks = [drawn([0, 1, 2], i) for i in range(NUM)]
+    files = scenes(masks)
+    files |= {f"masks/{i:02}.png": picture(COLOURS[mask]) for i, mask in enumerate(masks)}
+    manifest = take(zip_of(files), AS_GIVEN)
+    assert manifest.class_names == ["#000000", "#008000", "#800000"]
+    y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
+    np.testing.assert_array_equal(y, masks)
+    listed = b"name, r, g, b\ncar,128,0,0\nroad,0,0,0\ntree,0,128,0\n"
+    manifest = take(zip_of(files | {"class_dict.csv": listed}), AS_GIVEN, name="b")
+    assert manifest.class_names == ["car", "road", "tree"]
+    y = open_dataset(tmp_path / "store" / "b").splits["train"][1]
+    np.testing.assert_array_equal(y, np.array([1, 2, 0])[np.stack(masks)])
+    odd = COLOURS[masks[0]]
+    odd[0, 0] = (120, 9, 9)
+    files["masks/00.png"] = picture(odd)
+    manifest = take(zip_of(files | {"class_dict.csv": listed}), AS_GIVEN, name="c")
+    assert "1 colours of the masks, 0.3% of pixels, have no class: #780909" in messages(manifest)
+    assert open_dataset(tmp_path / "store" / "c").splits["train"][1][0, 0, 0] == 0
+    told = refuse(zip_of(files | {"class_dict.csv": b"name,r,g\na,1,2\n"}), name="d")
+    assert "class_dict.csv expected the columns name, r, g, b" in told
+
+
+def test_masks_that_cannot_be_read_are_refused_by_name_and_reason(refuse):
+    files = scenes([drawn([0, 1], i) for i in range(2)])
+    photos = random_pictures(2, 80, 80, 3)
+    files |= {f"images/{i:02}.jpg": picture(p) for i, p in enumerate(photos)}
+    files |= {f"masks/{i:02}.png": picture(p) for i, p in enumerate(photos)}
+    told = refuse(zip_of(files))
+    assert "masks/00.png left out: a mask of colours, 6,400 of them" in told
+
+
+def test_numbered_objects_are_united_unless_names_make_them_classes(take: Ingest, tmp_path):
+    masks = []
+    for i in range(NUM):
+        mask = np.zeros((24, 8), np.uint16)
+        for k in range(2 + i):
+            mask[3 * k : 3 * k + 2, 1:5] = k + 1
+        masks.append(mask)
+    manifest = take(zip_of(scenes_of_values(masks)), AS_GIVEN)
+    assert manifest.class_names == ["background", "foreground"]
+    assert "each mask numbers its objects, up to 7" in messages(manifest)
+    y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
+    np.testing.assert_array_equal(y, np.stack(masks) > 0)
+    names = {"class_names.txt": "\n".join("abcdefgh").encode()}
+    named = take(zip_of(scenes_of_values(masks) | names), AS_GIVEN, name="b")
+    assert named.class_names == list("abcdefgh")
+
+
+def scenes_of_values(masks: list[np.ndarray]) -> dict[str, bytes]:
+    files = scenes([np.zeros(mask.shape, np.uint8) for mask in masks])
+    return files | {f"masks/{i:02}.png": picture(mask) for i, mask in enumerate(masks)}
+
+
+def test_smoothed_masks_are_two_classes_and_it_is_said(take: Ingest, tmp_path):
+    block = np.zeros((32, 32), np.uint8)
+    block[9:20, 5:28] = 255
+    smooth = np.asarray(Image.fromarray(block).resize((64, 64)).resize((32, 32)))
+    assert len(np.unique(smooth)) > 8
+    manifest = take(zip_of(scenes_of_values([smooth] * NUM)), AS_GIVEN)
+    assert manifest.class_names == ["background", "foreground"]
+    assert "the masks are smoothed" in messages(manifest)
+    y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
+    np.testing.assert_array_equal(y[0], smooth >= 128)
+
+
+def test_masks_in_32_bit_tiff_and_in_alpha_are_read(take: Ingest, tmp_path):
+    masks = [drawn([0, 1, 2], i) for i in range(NUM)]
+    files = scenes(masks)
+    for i, mask in enumerate(masks):
+        clear = np.dstack([np.full((8, 6, 3), 255, np.uint8), mask])
+        del files[f"masks/{i:02}.png"]
+        file_format, form = ("TIFF", mask.astype(np.int32)) if i % 2 else ("PNG", clear)
+        files[f"masks/{i:02}.{file_format[:3].lower()}"] = picture(form, file_format)
+    take(zip_of(files), AS_GIVEN)
+    y = open_dataset(tmp_path / "store" / "out").splits["train"][1]
+    np.testing.assert_array_equal(y, masks)
 
 
 def test_masks_of_one_class_are_nothing_to_learn_from(refuse):

@@ -47,8 +47,8 @@ def test_windows_targets_and_baselines_are_those_worked_by_hand(take: Ingest, tm
     ]
     assert y.tolist() == [[12, 16], [16, 15]]
     assert manifest.series.model_dump() == {
-        "window": 3, "horizon": 2, "time": "day", "group": None, "num_series": 1,
-        "predict": "value", "baselines": ["last_value", "mean", "drift"],
+        "window": 3, "horizon": 2, "time": "day", "time_format": "ISO 8601", "group": None,
+        "num_series": 1, "predict": "value", "baselines": ["last_value", "mean", "drift"],
     }  # fmt: skip
     expected = [
         [[13, 13], [34 / 3, 34 / 3], [13 + 1.5, 13 + 3]],
@@ -105,8 +105,33 @@ def test_directions_are_two_classes_at_the_horizon(take: Ingest, tmp_path: Path)
     )
     manifest = take(one_series(close), options)
     assert (manifest.task, manifest.class_names) == ("classification", ["down", "up"])
-    assert (manifest.outputs, manifest.series.baselines) == ([], [])
-    assert opened(tmp_path).splits["train"][1].tolist() == [1, 1, 0]
+    assert manifest.outputs == []
+    data = opened(tmp_path)
+    assert data.splits["train"][1].tolist() == [1, 1, 0]
+    assert data.baselines["train"].shape == (3, 3, 2)
+
+
+def test_naive_directions_are_those_worked_by_hand(take: Ingest, tmp_path: Path):
+    """The last step's, the mean's seen from the last value, and the whole window's."""
+    close = [10.0, 14.0, 13.0, 16.0, 16.0, 20.0]
+    options = DatasetOptions(
+        target="close", time="day", window=3, horizon=1, predict="direction", split=ALL
+    )
+    manifest = take(one_series(close), options)
+    assert manifest.series.baselines == ["last_value", "mean", "drift"]
+    data = opened(tmp_path)
+    assert data.splits["train"][1].tolist() == [1, 0, 1]
+    # 10 14 13, mean 12 1/3; 14 13 16, mean 14 1/3; 13 16 16, mean 15
+    assert data.baselines["train"].argmax(axis=2).tolist() == [[0, 0, 1], [1, 0, 1], [0, 0, 1]]
+    assert (data.baselines["train"].sum(axis=2) == 1).all()
+
+
+def test_unchanged_values_count_as_down(take: Ingest):
+    close = [10.0, 11.0, 13.0, 12.0, 16.0, 12.0]
+    options = DatasetOptions(
+        target="close", time="day", window=2, horizon=2, predict="direction", split=ALL
+    )
+    manifest = take(one_series(close), options)
     assert '1 unchanged value(s) of train count as "down"' in messages(manifest)
 
 
@@ -191,33 +216,6 @@ def test_a_history_too_short_for_its_windows_is_refused(refuse):
     )
 
 
-def test_dirt_is_told_with_counts_and_examples(take: Ingest):
-    rows = panel("ABC", 60)
-    rows = [row for row in rows if not (row[1] == "A" and row[0] in ("2020-01-10", "2020-01-11"))]
-    rows = [row for row in rows if row[1] != "C" or row[0] < "2020-01-06"]
-    rows.append([*rows[0][:2], 5.0, 7])
-    rows[40][2] = ""
-    rows[50][0] = "someday"
-    options = DatasetOptions(**CLOSE, window=8, split=ALL)
-    said = messages(take(csv_of(PANEL_HEADER, rows), options))
-    assert 'left out: 1 row(s) without "close": mine.zip row 41' in said
-    assert 'left out: 1 row(s) without "day": mine.zip row 51' in said
-    assert (
-        "left out: 1 row(s) of a moment that stands in their series already: mine.zip row" in said
-    )
-    assert "left out: 1 of 3 series with fewer than the 9 rows of window and horizon: C (5)" in said
-    assert "gap(s) in 2 series" in said
-    assert "A: 2020-01-09 to 2020-01-12" in said
-
-
-def test_a_long_step_of_a_lone_series_is_a_gap(take: Ingest):
-    rows = [[day, n] for n, day in enumerate([*days(30), *days(30, "2020-06-01")])]
-    options = DatasetOptions(target="y", time="day", window=4, split=ALL)
-    said = messages(take(csv_of(("day", "y"), rows), options))
-    assert "1 gap(s) in 1 series, of steps longer than 5 times the usual" in said
-    assert "the series: 2020-01-30 to 2020-06-01" in said
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -235,21 +233,6 @@ def test_a_long_step_of_a_lone_series_is_a_gap(take: Ingest):
 def test_mistakes_in_the_options_of_series_are_told(refuse, options, message):
     data = csv_of(PANEL_HEADER, panel("ABC", 40))
     assert message in refuse(data, DatasetOptions.model_validate(options))
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"],
-)
-def test_moments_are_read_as_people_write_them(take: Ingest, tmp_path: Path, written):
-    when = [np.datetime64(day).astype(object).strftime(written) for day in days(60)]
-    rows = [[day, n] for n, day in enumerate(when)]
-    order = np.random.default_rng(1).permutation(60)
-    options = DatasetOptions(target="y", time="when", window=4, split=ALL)
-    manifest = take(csv_of(("when", "y"), [rows[n] for n in order]), options)
-    x, _ = opened(tmp_path).splits["train"]
-    assert x[:, 0, 0].tolist() == list(range(56))
-    assert "gap" not in messages(manifest)
 
 
 Sample = dict[tuple[bytes, ...], tuple[bytes, ...]]

@@ -253,3 +253,48 @@ def test_a_parquet_file_of_millions_of_equal_cells_is_refused(refuse, tmp_path: 
         for _ in range(3):
             writer.write_table(table)
     assert "a bomb?" in refuse(tmp_path / "bomb", DatasetOptions(target="y"))
+
+
+def test_the_row_index_of_pandas_is_no_feature(take: Ingest):
+    columns = {"size": [row[0] for row in ROWS], "kind": [row[3] for row in ROWS]}
+    manifest = take(parquet_of({**columns, "__index_level_0__": list(range(60))}), KIND)
+    assert manifest.features == ["size"]
+    assert 'left out: column "__index_level_0__": the row index that pandas wrote' in messages(
+        manifest
+    )
+    asked = DatasetOptions(target="kind", features=["size", "Unnamed: 0"])
+    rows = [[n, row[0], row[3]] for n, row in enumerate(ROWS)]
+    manifest = take(csv_of(("Unnamed: 0", "size", "kind"), rows), asked, name="asked")
+    assert manifest.features == ["size", "Unnamed: 0"]
+
+
+@pytest.mark.parametrize("column", ["patient_id", "PatientID", "Subject", "case number"])
+def test_a_column_named_like_patients_is_asked_about_where_splits_mix_them(take: Ingest, column):
+    """Given splits: of 20 patients of 3 rows each all stand in train, val and test."""
+    rows = [
+        [f"p{n // 3}", *row[1:3], KINDS[n % 2], ["train", "val", "test"][n % 3]]
+        for n, row in enumerate(ROWS)
+    ]
+    data = csv_of((column, *HEADER[1:], "split"), rows)
+    options = DatasetOptions(target="kind", split=SplitOptions(column="split"))
+    found = [f for f in take(data, options).report.findings if f.code == "possible-group"]
+    assert [f.count for f in found] == [20, 20, 20]
+    assert found[0].message == (
+        f'"{column}" looks like the name of a group, of which 20 have samples in both train and '
+        "val: 20 of 20 samples of val"
+    )
+    assert (found[0].examples[0].name, found[0].examples[0].twin.name) == (
+        "mine.zip row 2",
+        "mine.zip row 1",
+    )
+    assert "`group`" in found[0].advice
+    named = options.model_copy(update={"group": column})
+    codes = [f.code for f in take(data, named, name="named").report.findings]
+    assert codes.count("group-leak") == 3
+    assert "possible-group" not in codes
+
+
+def test_patients_of_a_row_each_and_other_columns_are_not_asked_about(take: Ingest):
+    rows = [[f"p{n}", n % 9, *row[1:]] for n, row in enumerate(ROWS)]
+    manifest = take(csv_of(("patient_id", "age", *HEADER[1:]), rows), KIND)
+    assert "possible-group" not in {f.code for f in manifest.report.findings}

@@ -194,6 +194,54 @@ def test_freezing_everything_is_a_mistake() -> None:
     spec = first_spec()
     spec["training"]["freeze"] = ["conv2d", "linear"]
     assert set(mistakes_of(lambda: report_of(spec))) == {"/training/freeze"}
+    spec["training"]["freeze"] = ["*.weight", "*.bias"]
+    assert set(mistakes_of(lambda: report_of(spec))) == {"/training/freeze"}
+    spec["training"]["freeze"] = ["*.weight"]
+    report_of(spec)
+
+
+def test_what_is_frozen_of_a_recurrent_layer_goes_by_its_own_names() -> None:
+    layers = [{"type": "lstm", "hidden_size": 4}, {"type": "linear", "out_features": 3}]
+    spec = {"dataset": "series", "model": {"layers": layers}}
+    facts = DatasetFacts("classification", (6, 4), 3, 100)
+    report_of(spec | {"training": {"freeze": ["*.weight", "*.bias"]}}, facts)
+    frozen = {"freeze": ["*.weight*", "*.bias*"]}
+    found = mistakes_of(lambda: report_of(spec | {"training": frozen}, facts))
+    assert set(found) == {"/training/freeze"}
+
+
+@pytest.mark.parametrize(
+    ("forward", "num_train", "refused"),
+    [
+        ("1 - step / 1000", 60_000, "step 1002 of 4690"),  # of every third step that is tried
+        ("1 - step / 4690", 60_000, None),
+        ("1 - step / 1000", 1280, None),  # a hundred steps
+        ("1 - step / 7", 1280, "step 8 of 100"),
+        ("1 - epoch / 9", 1280, "step 91 of 100"),
+        ("1 - step / 1000", None, None),  # the number of steps is not known yet
+        ("1 - epoch / 9", None, "progress 0.905"),
+        ("log(step)", None, "progress 0"),
+    ],
+)
+def test_an_own_schedule_is_tried_over_the_steps_of_the_job(
+    forward: str, num_train: int | None, refused: str | None
+) -> None:
+    spec = first_spec()
+    spec["definitions"] = {"schedules": {"own": {"forward": forward}}}
+    spec["training"] = {"schedule": {"type": "own"}}
+    facts = dataclasses.replace(FASHION, num_train=num_train)
+    if refused is None:
+        report_of(spec, facts)
+    else:
+        found = mistakes_of(lambda: report_of(spec, facts))
+        assert refused in found["/training/schedule"].message
+
+
+def test_a_model_without_weights_is_refused() -> None:
+    spec = {"dataset": "tiny", "model": {"layers": [{"type": "flatten"}]}}
+    facts = DatasetFacts("classification", (1, 1, 3), 3, 100)
+    found = mistakes_of(lambda: report_of(spec, facts))
+    assert set(found) == {"/model/layers"}
 
 
 def on(hardware: Hardware, spec: dict[str, Any], facts: DatasetFacts = FASHION) -> CheckReport:

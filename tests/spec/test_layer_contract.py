@@ -71,6 +71,7 @@ def test_parameter_count_is_that_of_torch(
     module = layer.build(*shapes)
     trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
     assert layer.num_params(*shapes) == trained
+    assert {name for name, _ in module.named_parameters()} <= set(layer.parameter_names())
 
 
 @over_examples

@@ -51,6 +51,18 @@ PAGE = {
 }
 
 
+def test_a_rate_below_zero_ends_the_training_and_is_named() -> None:
+    """70 samples in batches of 16 are 5 steps an epoch: the check, which would refuse it, knows."""
+    late = {"schedules": {"late": {"forward": "where(step < 7, 1, -1)"}}}
+    outcome, told = run(defined_job(PAGE | late, schedule={"type": "late"}))
+    assert outcome.kind == "failed"
+    assert outcome.reason is not None
+    assert outcome.reason["code"] == "diverged"
+    for words in ("schedule late", "rate -0.001", "step 7 of 15"):
+        assert words in outcome.reason["message"]
+    assert told.told[-1][0] <= 7
+
+
 def trained(network: nn.Module, optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     """The weights after each of 20 steps."""
     generator = torch.Generator().manual_seed(3)

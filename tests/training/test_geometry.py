@@ -21,11 +21,13 @@ from tests.training.support import (
     made_splits,
     statistics_of,
 )
+from tests.training.test_preprocess import exported
 from trainyard.spec.check import check
 from trainyard.spec.facts import DatasetFacts, Limits
 from trainyard.spec.graph import resolve
 from trainyard.spec.job import parse_job
 from trainyard.spec.preprocess import PREPROCESS, Geometry, Rgb, Statistics, affine
+from trainyard.spec.preprocess.geometry import Resize
 from trainyard.spec.training import TrainingSpec
 from worker.training.colours import after_colours
 from worker.training.data import Preprocessing
@@ -53,11 +55,56 @@ def test_sizes_change_before_normalisation_as_written_by_hand():
     statistics = Statistics([100.0, 50.0], [20.0, 10.0])
     folded = affine(training.preprocess, statistics, dtype="uint8")
     mine = Preprocessing(folded, (2, 10, 10), training.geometry())(raw)
-    by_hand = functional.interpolate(raw.float(), (6, 8), mode="bilinear")[:, :, 1:5, 1:6]
+    by_hand = functional.interpolate(raw.float(), (6, 8), mode="bilinear", antialias=True)
+    by_hand = by_hand[:, :, 1:5, 1:6]
     by_hand = functional.pad(by_hand, (1, 0, 2, 0))
     mean, std = (torch.tensor(v).view(1, 2, 1, 1) for v in statistics)
     torch.testing.assert_close(mine, (by_hand - mean) / std, atol=1e-4, rtol=1e-5)
     assert training.model_shape((2, 10, 10)) == (2, 6, 6)
+
+
+def pillows(x: torch.Tensor, size: list[int]) -> torch.Tensor:
+    """Samples (N, C, …) with one axis after the other resized by Pillow in float32."""
+    values = x.numpy()
+    for axis, length in enumerate(size, start=2):
+        lines = np.moveaxis(values, axis, -1)
+        flat = np.ascontiguousarray(lines).reshape(-1, lines.shape[-1])
+        image = Image.fromarray(flat).resize((length, len(flat)), Image.Resampling.BILINEAR)
+        values = np.moveaxis(np.asarray(image).reshape(*lines.shape[:-1], length), -1, axis)
+    return torch.from_numpy(values.copy())
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((3, 97, 50), [20, 16]),
+        ((1, 64, 20), [9, 33]),  # one side shrinks, the other grows
+        ((1, 12, 10), [30, 31]),
+        ((2, 9, 40, 21), [4, 11, 50]),
+        ((1, 5, 6, 7), [8, 9, 10]),
+    ],
+)
+def test_resize_is_pillows_bilinear_and_the_same_in_an_export(shape, size):
+    x = torch.rand(3, *shape, generator=torch.Generator().manual_seed(1)) * 255
+    resize = Resize(size=tuple(size)).build()
+    torch.testing.assert_close(resize(x), pillows(x, size), atol=1e-3, rtol=0)
+
+    class Step(torch.nn.Module):
+        def forward(self, batch):
+            return resize(batch)
+
+    told = exported(Step(), shape).run(None, {"batch": x.numpy()})[0]
+    np.testing.assert_allclose(told, resize(x), atol=1e-4 * 255, rtol=0)
+
+
+def test_stripes_do_not_alias_when_they_shrink_unless_asked_to():
+    stripes = torch.tensor([0.0, 255.0]).repeat(32).expand(1, 1, 64, 64)
+    smooth, sharp = (
+        Resize(size=(13,), antialias=antialias).build()(stripes)[0, 0, 0]
+        for antialias in (True, False)
+    )
+    assert (smooth - 127.5).abs().max() < 20
+    assert (sharp - 127.5).abs().max() > 100
 
 
 def test_model_is_checked_with_the_size_that_it_gets():

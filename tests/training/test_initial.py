@@ -16,6 +16,7 @@ from tests.training.support import (
     statistics_of,
 )
 from trainyard.spec.initial import fit_of, renamed
+from trainyard.spec.shapes import numel
 from worker.training.build import build
 from worker.training.initial import begin_with
 from worker.training.loop import train
@@ -82,6 +83,42 @@ def test_map_names_tensors_and_whole_layers():
     assert renamed("features.3.bias", names) == "never.3.bias"
     assert renamed("classifier.weight", names) == "head.weight"
     assert renamed("classifier.bias", names) == "classifier.bias"
+    stripped = {"module": "", "features.0": "conv"}
+    assert renamed("module.features.0.weight", stripped) == "conv.weight"
+    assert renamed("module.head.bias", stripped) == "head.bias"
+
+
+def test_two_tensors_of_one_name_are_told_and_are_no_whole_fit():
+    graph = graph_of(job(RICH_LAYERS))
+    weights = weights_of(job(RICH_LAYERS))
+    weights["other.bias"] = weights["head.bias"] + 1
+    fit = begin_with(build(graph), save(weights), {"other": "head"})
+    assert fit.doubled == ["head.bias"]
+    assert not fit.is_whole
+    shapes = {name: tuple(t.shape) for name, t in weights.items()}
+    assert "1 tensor is named by several of init_from: head.bias by head.bias and other.bias" in (
+        fit_of(graph, shapes, {"other": "head"})
+    )
+
+
+def test_layers_may_bear_the_names_that_torch_has_for_itself():
+    """PyTorch users call their last layer ``output``; ``train`` is a method of every module."""
+    layers = [
+        {"type": "flatten"},
+        {"name": "train", "type": "linear", "out_features": 4},
+        {"name": "output", "type": "linear", "out_features": 3},
+    ]
+    graph = graph_of(job(layers))
+    network = build(graph)
+    assert {"output.weight", "output.bias"} <= network.state_dict().keys()
+    theirs = {
+        f"{name}.{kind}": torch.randn(shape)
+        for name, num_in, num_out in (("train", numel(SHAPE), 4), ("output", 4, 3))
+        for kind, shape in (("weight", (num_out, num_in)), ("bias", (num_out,)))
+    }
+    for tensors in (theirs, dict(network.state_dict())):  # a file's, and an own checkpoint's
+        assert fit_of(graph, {name: tuple(t.shape) for name, t in tensors.items()}, {}) == []
+        assert begin_with(network, save(tensors), {}).is_whole
 
 
 def test_weights_of_a_plain_pytorch_model_give_its_outputs():

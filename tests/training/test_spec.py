@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from trainyard.spec.preprocess import Normalize, Statistics, affine
 from trainyard.spec.training import TrainingSpec
+from trainyard.spec.training_mistakes import mistakes_of_samples, mistakes_of_task
 
 
 def places(training: dict[str, object]) -> list[tuple[int | str, ...]]:
@@ -49,6 +50,26 @@ def test_monitor_falls_back_where_it_was_not_asked_for():
     assert TrainingSpec().monitored(has_val=False) == "train/accuracy"
 
 
+@pytest.mark.parametrize(
+    ("task", "training", "monitor"),
+    [
+        ("classification", {}, "val/accuracy"),
+        ("classification", {"metrics": []}, "val/loss"),
+        ("classification", {"metrics": ["f1_macro"]}, "val/f1_macro"),
+        ("classification", {"metrics": ["f1_macro", "accuracy"]}, "val/accuracy"),
+        ("classification", {"metrics": ["f1_macro"], "loss": {"type": "triplet"}}, "val/f1_macro"),
+        ("multi-label", {"metrics": ["auroc"]}, "val/auroc"),
+        ("segmentation", {"metrics": ["foreground_iou", "accuracy"]}, "val/foreground_iou"),
+        ("regression", {"metrics": ["mae", "r2"]}, "val/loss"),
+    ],
+)
+def test_an_absent_monitor_is_one_that_is_measured(task, training, monitor):
+    fitted = TrainingSpec.model_validate(training).for_task(task)
+    assert fitted.monitor == monitor
+    assert mistakes_of_task(fitted, task) == []
+    assert TrainingSpec.model_validate(fitted.model_dump(mode="json")) == fitted
+
+
 def test_every_field_of_the_schema_has_a_description_and_a_default():
     schema = TrainingSpec.model_json_schema()
     for part in [schema, *schema["$defs"].values()]:
@@ -87,6 +108,6 @@ def test_what_does_not_fit_the_samples_is_told_with_its_pointer():
             "augment": [{"type": "random_flip"}],
         }
     )
-    found = training.mistakes((1, 100))
+    found = mistakes_of_samples(training, (1, 100))
     assert [m.path for m in found] == ["/training/preprocess/0", "/training/augment/0"]
-    assert training.mistakes((3, 8, 8)) == []
+    assert mistakes_of_samples(training, (3, 8, 8)) == []

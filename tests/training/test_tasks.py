@@ -19,6 +19,7 @@ from worker.training.goals import class_counts
 from worker.training.loop import train
 from worker.training.order import epoch_order
 from worker.training.protocol import Goal, Split
+from worker.training.reports import report_of
 
 pytestmark = pytest.mark.xdist_group("tasks")  # trained once
 SHAPE = (1, 8, 8)
@@ -186,6 +187,23 @@ def test_a_report_of_numbers_stands_beside_the_naive_forecasts():
     own = np.sqrt(np.square(trained.onnx(test.x) - test.y).mean())
     assert last["skill"] == pytest.approx(1 - own / np.sqrt(50.0), rel=1e-3)
     assert [row["output"] for row in report["per_output"]] == ["a+1", "b+1"]
+
+
+def test_a_report_of_classes_stands_beside_the_commonest_and_the_naive_forecasts():
+    """Four directions, up but for one; the first forecast is right once, the second thrice."""
+    naive = np.eye(2, dtype=np.float32)[[[0, 1], [1, 1], [0, 1], [1, 1]]]
+    split = Split(np.zeros((4, 1, 3), np.float32), np.array([1, 1, 1, 0]), naive)
+    goal = Goal("classification", ["down", "up"], baselines=["last_value", "mean"])
+    report = report_of(goal, split, split, torch.device("cpu"))
+    report.add(torch.zeros(4, 2), torch.from_numpy(split.y))
+    assert report.as_json("test")["baselines"] == [
+        {"name": "majority", "class": "up", "accuracy": 0.75},
+        {"name": "last_value", "accuracy": 0.25},
+        {"name": "mean", "accuracy": 0.75},
+    ]
+    without = report_of(goal, split, Split(split.x, split.y), torch.device("cpu"))
+    without.add(torch.zeros(4, 2), torch.from_numpy(split.y))
+    assert [row["name"] for row in without.as_json("test")["baselines"]] == ["majority"]
 
 
 def test_a_regression_stands_beside_the_mean_of_its_training_split():

@@ -129,6 +129,15 @@ def test_everything_that_draws_or_remembers_goes_on_exactly():
     assert_same(*interrupted_and_whole(spec, 8, 9))
 
 
+def test_a_training_of_nothing_ends_with_the_reason():
+    layers = [{"type": "flatten"}, {"type": "linear", "out_features": 3, "bias": False}]
+    outcome, _ = run(job(layers, freeze=["*.weight"]))
+    assert outcome.kind == "failed"
+    assert outcome.reason is not None
+    assert outcome.reason["code"] == "bad_data"
+    assert "frozen by *.weight" in outcome.reason["message"]
+
+
 def test_frozen_layers_stay_as_they_start():
     spec = job(RICH_LAYERS, epochs=100, freeze=["conv", "norm"])
     (_, start), (_, end) = (run(spec, stop_at_step=steps) for steps in (0, 4))

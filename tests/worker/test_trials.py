@@ -42,6 +42,23 @@ def augments_samples_to_look_at(trials: Trials, yard: Yard) -> None:
     assert trials.ask(yard.doorbell, {**asked, "preview": {"preprocess": [too_large]}}) is None
 
 
+def tells_what_was_found_in_time(trials: Trials, yard: Yard) -> None:
+    """A forward pass of 2.6 TFLOP takes more than 5 s; the gradient rule before it does not."""
+    large = {"type": "conv2d", "out_channels": 64, "kernel_size": 11, "padding": "same"}
+    head = [{"type": "global_avg_pool2d"}, {"type": "linear", "out_features": 3}]
+    asked = question("x ** 2", "x * grad")
+    asked["spec"]["model"]["layers"] = [{"type": "own"}, *[large] * 20, *head]
+    start = time.monotonic()
+    told = trials.ask(yard.doorbell, {**asked, "input_shape": [64, 256, 256]})
+    assert time.monotonic() - start < 5
+    assert told is not None
+    assert [found["path"] for found in told] == ["/definitions/layers/own/backward", "/definitions"]
+    assert "not tried: values on random input, loss and gradients" in told[1]["message"]
+    failed = trials.ask(yard.doorbell, {**asked, "num_classes": None, "input_shape": [1]})
+    assert failed is not None
+    assert "the trial itself failed" in failed[0]["message"]
+
+
 def test_a_worker_answers_within_five_seconds(yard: Yard) -> None:
     worker = yard.start_worker("ingest")
     wait_for(lambda: yard.row_of(worker), 30, "the worker's row")
@@ -56,6 +73,7 @@ def test_a_worker_answers_within_five_seconds(yard: Yard) -> None:
     (found,) = trials.ask(yard.doorbell, question(f"x * mean({LARGE})")) or []
     assert (found["kind"], found["path"]) == ("warning", "/definitions")
     assert "4 GiB" in found["message"]
+    tells_what_was_found_in_time(trials, yard)
     augments_samples_to_look_at(trials, yard)
     trials.close()
     assert worker.stop() == 0

@@ -27,6 +27,12 @@ KNOWN: dict[str, Known] = {
         "of groups or of the time in the options.",
         is_note=True,
     ),
+    "missing-split": Known(
+        "Give the split yourself, or let it be made in another way: by the option "
+        '{"split": {"by": "random"}} where the samples are independent, or of groups that are '
+        "truly those of patients or sources. Without val no checkpoint is the best, and without "
+        "test nothing tells how good a model is."
+    ),
     "empty-split": Known("Remove the empty split, or fill it."),
     "left-out-between-splits": Known(
         "Nothing: this gap keeps the future out of training.", is_note=True
@@ -37,9 +43,54 @@ KNOWN: dict[str, Known] = {
         "Nothing, if no detail that matters was lost. Else bring the pictures to one size and "
         "kind yourself, or choose picture_size in the options."
     ),
+    "option-not-followed": Known("Leave the option out."),
     "read-as": Known("Nothing, if this is what the array means.", is_note=True),
+    "doubtful-dates": Known(
+        "Look at some moments in the report; if they are wrong, say how they are written, in the "
+        "option `time_format`."
+    ),
+    "doubtful-numbers": Known(
+        "Look at the range of the column in the report; if it is wrong, write the numbers without "
+        "signs between thousands."
+    ),
+    "missing-cells": Known(
+        "Nothing, if few. Else fill the cells, or leave the column out of the features, so that "
+        "its rows are kept."
+    ),
+    "wrong-rows": Known("Look at these rows: a delimiter within a field needs quotes around it."),
+    "left-out-column": Known(
+        "Nothing, if the model need not see it. Else turn it into numbers before the upload."
+    ),
+    "series-gap": Known(
+        "Nothing, if a few rows are missing. Else fill the gaps, or cut the series there and give "
+        "each piece a name of its own in the column of the group."
+    ),
+    "doubled-moment": Known(
+        "Look which of the rows is right, and remove the others; if they are of several series, "
+        "name the column that tells these apart as the group in the options."
+    ),
+    "not-positive": Known(
+        "Look at these values: as prices or volumes they are faults, such as a day without trade. "
+        "Remove or mend their rows."
+    ),
+    "short-series": Known(
+        "Nothing, if few. Else take a smaller window or horizon, or upload longer series."
+    ),
     "not-finite": Known("Fill or remove these values before the upload: no network can use them."),
     "empty-class": Known("Add samples of the class, or remove it from the names."),
+    "sheet-not-used": Known(
+        "If the sheet says what the files are, let one of its columns name them, by path or by "
+        "name; else name it in the option `ignore`.",
+        "sheet(s) were not used",
+    ),
+    "possible-group": Known(
+        "Name the column in the option `group`, so that no patient, subject or source stands in "
+        "two splits."
+    ),
+    "odd-class-names": Known(
+        "Nothing, if these are classes. Else call the folders train, val and test, with one folder "
+        "a class in each; or for masks images and masks, or say the task in the options."
+    ),
     "few-samples": Known(
         "Add samples of these classes, or merge them with others; the figures of so small classes "
         "say little."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from trainyard.datasets.arrays import Pairs
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.split_words import SPLIT_FOLDERS
 from trainyard.datasets.stored import StoredArray
 
 ROLE_WORDS = {

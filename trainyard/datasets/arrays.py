@@ -17,7 +17,7 @@ import numpy.typing as npt
 from trainyard.datasets.array_targets import targets_of
 from trainyard.datasets.format import Array, Block, Contents, Part, Upload
 from trainyard.datasets.layout import Layout, find_layout
-from trainyard.datasets.manifest import SplitName
+from trainyard.datasets.manifest import ArrayForm, SplitName
 from trainyard.datasets.stored import Rows, StoredArray
 
 UINT8_MAX = 255
@@ -52,7 +52,13 @@ def contents_of(pairs: Pairs, class_names: list[str] | None, upload: Upload) -> 
         for split, (x, _) in pairs.items()
     ]
     return Contents(
-        layout.input_shape, dtype, targets.class_names, parts, targets.task, targets.outputs
+        layout.input_shape,
+        dtype,
+        targets.class_names,
+        parts,
+        targets.task,
+        targets.outputs,
+        arrays=ArrayForm(channels_last=layout.channels_last),
     )
 
 

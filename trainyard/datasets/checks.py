@@ -42,18 +42,20 @@ def check_classes(
     counts = {s.name: np.bincount(s.labels, minlength=num_classes) for s in splits}
     total = sum(counts.values(), np.zeros(num_classes, np.int64))
     train = counts.get("train", np.zeros(num_classes, np.int64))
+    empty: dict[str, str] = {}
+    few: dict[str, str] = {}
     for index in np.flatnonzero(train < FEW_SAMPLES):
         name = class_names[index]
         if not total[index] and index in announced:
             report.error(f'class "{name}" has no readable sample', code="empty-class")
         elif not total[index]:
-            report.warning(f'class "{name}" has no samples at all', code="empty-class")
+            empty[name] = "no samples at all"
         elif not train[index]:
-            message = f'class "{name}" has no training samples, but {total[index]:,} others'
-            report.warning(message, code="empty-class")
+            empty[name] = f"no training samples, but {total[index]:,} others"
         else:
-            message = f'class "{name}" has only {train[index]} training sample(s)'
-            report.warning(message, code="few-samples")
+            few[name] = f"only {train[index]} training sample(s)"
+    _tell_classes("empty-class", "no training samples", empty, report)
+    _tell_classes("few-samples", f"fewer than {FEW_SAMPLES} training samples", few, report)
     if not train.sum():
         report.error("there are no training samples", code="no-training-samples")
     elif np.count_nonzero(train) < 2:
@@ -61,6 +63,15 @@ def check_classes(
         report.error(message, code="one-class")
     else:
         _check_balance(counts, class_names, report)
+
+
+def _tell_classes(code: str, what: str, notes: dict[str, str], report: Report) -> None:
+    """One finding for all classes or labels of which the same is to be said."""
+    if notes:
+        examples = [Example(name=name, note=note) for name, note in notes.items()]
+        many = "1 class has" if len(notes) == 1 else f"{len(notes):,} classes have"
+        message = f"{many} {what}"
+        report.finding(code, "warning", message, len(notes), examples)
 
 
 def _check_balance(counts: dict[SplitName, Labels], class_names: list[str], report: Report) -> None:
@@ -110,10 +121,10 @@ def check_targets(splits: list[SplitWriter], contents: Contents, report: Report)
             report.error(message, code="constant-target")
         return
     counts = train.class_counts()
-    for name, count in zip(names, counts, strict=True):
-        if not count:
-            what = "pixel" if contents.task == "segmentation" else "sample"
-            report.warning(f'no training {what} has the label "{name}"', code="empty-class")
+    what = "pixels" if contents.task == "segmentation" else "samples"
+    empty = [name for name, count in zip(names, counts, strict=True) if not count]
+    none = dict.fromkeys(empty, f"no training {what}")
+    _tell_classes("empty-class", f"no training {what}", none, report)
     if np.count_nonzero(counts) < (2 if contents.task == "segmentation" else 1):
         message = "the targets of the training samples are all the same"
         report.error(message, code="constant-target")

@@ -8,6 +8,7 @@ last from the third on (``rleToString`` of ``maskApi.c``).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,21 +28,16 @@ class Region:
 
     number: int
     segmentation: Any
-    area: float
-    is_crowd: bool
 
 
-def class_mask(regions: list[Region], height: int, width: int) -> Mask:
-    """Class indices (H, W), 0 where no region is.
-
-    Crowds lie at the bottom, then the others from the largest to the smallest, so that what lies
-    on something stays visible.
+def class_mask(regions: Iterable[Region], height: int, width: int) -> Mask:
+    """Class indices (H, W), 0 where no region is; later regions lie on earlier ones.
 
     Raises:
         UnreadableFile: a segmentation is malformed or of another size.
     """
     mask = np.zeros((height, width), np.uint8)
-    for region in sorted(regions, key=lambda r: (not r.is_crowd, -r.area)):
+    for region in regions:
         mask[region_mask(region.segmentation, height, width)] = region.number
     return mask
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from trainyard.datasets.deep_pictures import Bits
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import Resize
-from trainyard.datasets.masks import read_mask
+from trainyard.datasets.masks import Values, read_mask
 from trainyard.datasets.pictures import (
     PictureFacts,
     UnreadablePicture,
@@ -72,7 +72,7 @@ class PictureDecoder:
         form = {"channels": channels, "bits": bits, "size": size, "resize": resize}
         return self._pixels({"do": "read", "form": form}, data)
 
-    def read_mask(self, data: bytes) -> npt.NDArray[np.uint16]:
+    def read_mask(self, data: bytes) -> Values:
         """What ``read_mask`` makes of it."""
         return self._pixels({"do": "mask"}, data)
 

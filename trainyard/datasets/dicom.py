@@ -32,6 +32,7 @@ CODESTREAMS = {  # decoded by Pillow, CharLS (pyjpegls) and OpenJPEG (pylibjpeg-
     "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91",  # JPEG 2000
     "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203",  # HTJ2K
 }  # fmt: skip
+LOSSLESS = {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}  # JPEG Lossless, by libjpeg-turbo
 COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 GREYS = {"MONOCHROME1", "MONOCHROME2"}
 MAX_BITS = 32
@@ -42,12 +43,16 @@ Pixels = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class DicomFacts:
-    """What a header says; ``size`` is (H, W), ``patient`` the PatientID, empty where absent."""
+    """What a header says; ``size`` is (H, W).
+
+    ``patient`` is the PatientID and ``series`` the SeriesInstanceUID, empty where absent.
+    """
 
     size: tuple[int, int]
     channels: int
     num_frames: int
     patient: str
+    series: str = ""
 
 
 def is_dicom(start: bytes) -> bool:
@@ -86,9 +91,12 @@ def read_dicom(
         facts = _facts(dataset, limits)
         if facts.channels != channels:
             raise UnreadableFile(f"{facts.channels} channel(s) instead of {channels}")
-        if dataset.file_meta.TransferSyntaxUID in CODESTREAMS:
-            _check_codestream(dataset, facts)
-        pixels = pydicom.pixels.pixel_array(dataset, index=0)
+        syntax = dataset.file_meta.TransferSyntaxUID
+        frame = _checked_frame(dataset, facts) if syntax in CODESTREAMS | LOSSLESS else b""
+        if syntax in LOSSLESS:
+            pixels = _lossless(frame, dataset)
+        else:
+            pixels = pydicom.pixels.pixel_array(dataset, index=0)
         values = _grey(pixels, dataset, window) if channels == 1 else pixels.astype(np.float32)
     planes = values[None] if values.ndim == 2 else np.moveaxis(values, -1, 0)
     return np.stack([_resized(plane, size or facts.size) for plane in planes])
@@ -107,7 +115,7 @@ def _opened(data: bytes, *, with_pixels: bool) -> Any:
     syntax = pydicom.uid.UID(str(meta.get("TransferSyntaxUID", "")))
     if not syntax:
         raise UnreadableFile("its header names no transfer syntax")
-    if syntax not in UNCOMPRESSED | CODESTREAMS | {RLE}:
+    if syntax not in UNCOMPRESSED | CODESTREAMS | LOSSLESS | {RLE}:
         raise UnreadableFile(f"its transfer syntax is not read: {syntax.name or syntax}")
     return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=not with_pixels)
 
@@ -129,20 +137,35 @@ def _facts(dataset: Any, limits: IngestLimits) -> DicomFacts:
     if not 1 <= int(dataset.BitsStored) <= int(dataset.BitsAllocated) <= MAX_BITS:
         raise UnreadableFile(f"{dataset.BitsStored} of {dataset.BitsAllocated} bits are not read")
     patient = str(dataset.get("PatientID") or "").strip()
-    return DicomFacts(size, channels, num_frames, patient)
+    series = str(dataset.get("SeriesInstanceUID") or "").strip()
+    return DicomFacts(size, channels, num_frames, patient, series)
 
 
-def _check_codestream(dataset: Any, facts: DicomFacts) -> None:
-    """Decoders allocate what the codestream claims, whatever DICOM's header says."""
+def _checked_frame(dataset: Any, facts: DicomFacts) -> bytes:
+    """The first frame, since decoders allocate what it claims, whatever DICOM's header says."""
     from pydicom.encaps import generate_frames
 
-    frame = next(generate_frames(dataset.PixelData, number_of_frames=facts.num_frames))
+    frame: bytes = next(generate_frames(dataset.PixelData, number_of_frames=facts.num_frames))
     claimed = claimed_size(frame)
     if claimed is None:
         raise UnreadableFile("its pixels do not start as its transfer syntax says")
     if claimed != (*facts.size, facts.channels):
         inner, outer = (" × ".join(map(str, c)) for c in (claimed, (*facts.size, facts.channels)))
         raise UnreadableFile(f"its pixels claim {inner}, but its header {outer}")
+    return frame
+
+
+def _lossless(frame: bytes, dataset: Any) -> npt.NDArray[Any]:
+    import imagecodecs
+    from pydicom.pixels import convert_color_space
+
+    pixels = np.asarray(imagecodecs.jpeg8_decode(frame))
+    if str(dataset.PhotometricInterpretation).startswith("YBR"):
+        return np.asarray(convert_color_space(pixels, "YBR_FULL", "RGB"))
+    if int(dataset.get("PixelRepresentation", 0)):
+        sign = 1 << (int(dataset.BitsStored) - 1)
+        return ((pixels.astype(np.int32) & (2 * sign - 1)) ^ sign) - sign
+    return pixels
 
 
 def _grey(pixels: npt.NDArray[Any], dataset: Any, window: GreyWindow | None) -> Pixels:

@@ -19,6 +19,7 @@ from trainyard.datasets.archive import Archive
 from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.limits import IngestLimits
 from trainyard.datasets.manifest import (
+    ArrayForm,
     AudioInfo,
     DatasetOptions,
     GreyWindow,
@@ -75,7 +76,8 @@ class Part:
     ``groups`` (N,) int64 numbers the patient, source or series that a sample is of. ``times`` and
     ``until`` (N,) int64 are the first and last moment that sample and target are made of, in any
     one unit; splits by time keep these apart. ``baselines`` (N, B, K) float32 are naive
-    forecasts, named in ``SeriesInfo.baselines``.
+    forecasts, named in ``SeriesInfo.baselines``. ``possible_groups`` (N,) int64 are those of
+    ``Contents.possible_group``.
     """
 
     split: SplitName
@@ -86,6 +88,7 @@ class Part:
     times: npt.NDArray[np.int64] | None = None
     until: npt.NDArray[np.int64] | None = None
     baselines: npt.NDArray[np.float32] | None = None
+    possible_groups: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class Contents:
     With ``is_split`` the parts are all the splits that there are to be: none is made.
     ``class_names`` are those of classes, labels or classes of masks, and ``outputs`` the names of
     the numbers that are predicted: one of the two is empty. ``features`` names the channels.
+    ``possible_group`` is a column that looks like the names of groups, though none was asked for.
     """
 
     input_shape: tuple[int, ...]
@@ -108,7 +112,9 @@ class Contents:
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None
     pictures: PictureForm | None = None
+    arrays: ArrayForm | None = None
     is_split: bool = False
+    possible_group: str | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -119,7 +125,9 @@ class Format(Protocol):
     """The protocol of a format's module.
 
     Where it says ``takes_plain_files = True`` beside these, it is asked about files that are no
-    archive too. Where it has ``complete(upload, manifest) -> Manifest``, that has the last word.
+    archive too. ``follows`` names the options that it heeds beside ``split`` and ``ignore``; others
+    are refused or told, see ``trainyard.datasets.followed``. Where it has
+    ``complete(upload, manifest) -> Manifest``, that has the last word.
     """
 
     name: str

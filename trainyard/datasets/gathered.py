@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from trainyard.datasets.advice import KNOWN, UNKNOWN
 from trainyard.datasets.facts import Example, Finding, Severity
@@ -11,6 +12,7 @@ MAX_TEXT = 500  # characters of one file name or message
 MAX_EXAMPLES = 20  # of one finding
 MAX_FINDINGS = 200  # kinds of findings, so that a hostile upload makes no endless report
 SLUG_WORDS = 5
+NUM_NAMED = 5
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -66,6 +68,11 @@ def slug(message: str) -> str:
     head = re.sub(r"\"[^\"]*\"|'[^']*'", " ", message).partition(":")[0].lower()
     words = re.findall(r"[a-z]{2,}", head)
     return "-".join(words[:SLUG_WORDS]) or "other"
+
+
+def a_few(names: Sequence[str]) -> str:
+    """The first five names, and a sign that there are more."""
+    return ", ".join(names[:NUM_NAMED]) + (", …" if len(names) > NUM_NAMED else "")
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,7 @@
 """Columns that give the target away: how closely each value of a sample goes with its target.
 
-One pass, by sums. Pictures are left out: a pixel alone is no column.
+One pass, by sums, and some samples that are kept for their order. Pictures are left out: a pixel
+alone is no column; so are windows of series, see ``tables.future_checks``.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import numpy.typing as npt
 
 from trainyard.datasets.facts import Example
 from trainyard.datasets.format import Array, Contents
+from trainyard.datasets.orders import keep_apart, rank_correlations
 from trainyard.datasets.report import Report
+from trainyard.datasets.thinned import Thinned
 
 MAX_COLUMNS = 4096  # values of a sample that are looked at, the last ones of each channel
 MAX_TARGETS = 64
 MIN_SAMPLES = 20  # with fewer, columns go with a target by chance
 FEW = 64
 ALMOST = 0.9999  # share of the variance that gives the target away
+ALMOST_ORDERED = 0.999  # Spearman's correlation, or area under the ROC curve, that does
+MAX_ORDERED = 4096  # samples that are kept for their order
+MAX_CELLS = 2_000_000  # of these samples in all
 Floats = npt.NDArray[np.float64]
 
 
@@ -28,30 +34,33 @@ class Giveaways:
     For numbers the share is the square of Pearson's correlation. For classes and labels it is
     the correlation ratio η² (R. A. Fisher, "Statistical Methods for Research Workers", 1925): the
     variance between the classes' means as a share of all, which is 1 where a column takes one
-    value a class. A forecast's target is near what its past was, so there only a value that
-    equals the target in every sample counts.
+    value a class. Curves that these miss show in the order of values, see ``orders``.
     """
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
         shape = contents.input_shape
-        self.applies = len(shape) in (1, 2) and 0 < contents.num_outputs <= MAX_TARGETS
+        self.applies = (
+            len(shape) in (1, 2)
+            and 0 < contents.num_outputs <= MAX_TARGETS
+            and contents.series is None
+        )
         self._last = max(1, min(shape[1], MAX_COLUMNS // shape[0])) if len(shape) == 2 else 1
         self._num_columns = min(MAX_COLUMNS, shape[0]) * self._last
         self._num = 0
         self._shift: tuple[Floats, Floats] | None = None
         self._sums: list[Floats] = []
         self._equal: npt.NDArray[np.bool_] | None = None
+        self._some = Thinned(max(MIN_SAMPLES, min(MAX_ORDERED, MAX_CELLS // self._num_columns)))
 
     def update(self, samples: Array, targets: Array) -> None:
         """Take in samples (n, *input_shape) and what is kept of their targets."""
         if not self.applies or not len(samples):
             return
         self._num += len(samples)
-        if self._contents.task in ("regression", "forecasting"):
+        if self._contents.task == "regression":
             self._compare(samples, targets)
-        if self._contents.task == "forecasting":
-            return
+        self._some.take(self._columns(samples), targets)
         x, y = self._columns(samples).astype(np.float64), self._numbers(targets)
         if self._shift is None:  # near the mean, so that the sums of squares lose little
             self._shift = x.mean(axis=0), np.zeros(y.shape[1])
@@ -80,9 +89,12 @@ class Giveaways:
         if not self.applies or self._num < MIN_SAMPLES:
             return
         share = self.share()
+        alike = share >= ALMOST
+        ordered = ~alike & self.ordered()
         examples = []
-        for column, target in zip(*np.nonzero(share >= ALMOST), strict=True):
+        for column, target in zip(*np.nonzero(alike | ordered), strict=True):
             how = "equals" if share[column, target] > 1 else "goes with"
+            how = "is in the order of" if ordered[column, target] else how
             examples.append(
                 Example(name=self._name(int(column)), note=f"{how} {self._target(int(target))}")
             )
@@ -96,10 +108,6 @@ class Giveaways:
     def share(self) -> Floats:
         """(columns, targets): share of the variance in common; 2 where values are equal."""
         contents, equal = self._contents, self._equal
-        if contents.task == "forecasting":
-            return np.zeros((0, 0)) if equal is None else np.where(equal.T, 2.0, 0.0)
-        if not self._sums:
-            return np.zeros((0, 0))
         sum_x, sum_xx, sum_y, sum_yy, sum_xy = self._sums
         with np.errstate(all="ignore"):
             spread_x = sum_xx - sum_x**2 / self._num
@@ -115,6 +123,20 @@ class Giveaways:
             varies = spread_x > 1e-12 * np.maximum(sum_xx, 1e-30)
         known: Floats = np.where(varies[:, None] & np.isfinite(share), share, 0.0)
         return known if equal is None else np.where(equal.T, 2.0, known)
+
+    def ordered(self) -> npt.NDArray[np.bool_]:
+        """(columns, targets): whether the order of the values is that of the target."""
+        x, y = self._some.kept()
+        usable = np.flatnonzero(np.isfinite(x).all(axis=0) & (np.ptp(x, axis=0) > 0))
+        targets = [y] if self._contents.task == "classification" else list(y.T)
+        found = np.zeros((x.shape[1], len(targets)), np.bool_)
+        for number, target in enumerate(targets):
+            if self._contents.task == "regression":
+                alike = np.abs(rank_correlations(x[:, usable], target)) >= ALMOST_ORDERED
+            else:
+                alike = keep_apart(x[:, usable], target, ALMOST_ORDERED)
+            found[usable, number] = alike
+        return found
 
     def _columns(self, samples: Array) -> Array:
         kept = samples[:, :MAX_COLUMNS]

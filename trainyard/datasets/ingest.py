@@ -12,6 +12,7 @@ from typing import NoReturn
 from trainyard.datasets.archive import PlainFile
 from trainyard.datasets.canonical import MANIFEST
 from trainyard.datasets.decoder import PictureDecoder
+from trainyard.datasets.followed import check_made, check_options
 from trainyard.datasets.format import Format, Upload
 from trainyard.datasets.formats import FORMATS
 from trainyard.datasets.limits import IngestLimits
@@ -71,8 +72,9 @@ def _scan(
         upload = Upload(file_name, archive, options, limits, report, scratch, decoder)
         with upload.closing:
             chosen = _recognise(upload)
+            check_options(chosen, upload)
             contents = chosen.inspect(upload)
-            report.raise_if_rejected()
+            check_made(contents, chosen, upload)
             manifest = write_canonical(contents, chosen.name, upload, folder)
             complete = getattr(chosen, "complete", None)
             return manifest if complete is None else complete(upload, manifest)

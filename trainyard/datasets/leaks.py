@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.facts import Example
+from trainyard.datasets.format import Part
 from trainyard.datasets.gathered import MAX_EXAMPLES
 from trainyard.datasets.report import Report
 from trainyard.datasets.split_writer import SplitWriter
@@ -18,27 +20,50 @@ Numbers = npt.NDArray[np.int64]
 def check_groups(splits: list[SplitWriter], report: Report) -> None:
     """Groups (``Part.groups``) with samples in two splits; not of series, whose groups may."""
     for first, second in combinations(splits, 2):
-        own, others = (s.values_of(lambda part: part.groups) for s in (first, second))
-        if own is None or others is None:
-            continue
-        groups, rows = np.unique(own, return_index=True)
-        shared = np.flatnonzero(np.isin(others, groups))
-        found, once = np.unique(others[shared], return_index=True)
-        if not len(found):
-            continue
-        examples = []
-        for group, row in zip(found[:MAX_EXAMPLES], shared[once][:MAX_EXAMPLES], strict=True):
-            twin = first.place(int(rows[np.searchsorted(groups, group)]))
-            place = second.place(int(row)).model_dump()
-            examples.append(Example(**place, twin=twin))
-        report.finding(
-            "group-leak",
-            "warning",
-            f"{len(found):,} group(s) have samples in both {first.name} and {second.name}: "
-            f"{len(shared):,} of {second.num_rows:,} samples of {second.name}",
-            len(found),
-            examples,
-        )
+        found, num_shared, examples = _shared(first, second, lambda part: part.groups)
+        if found:
+            report.finding(
+                "group-leak",
+                "warning",
+                f"{found:,} group(s) have samples in both {first.name} and {second.name}: "
+                f"{num_shared:,} of {second.num_rows:,} samples of {second.name}",
+                found,
+                examples,
+            )
+
+
+def check_possible_group(splits: list[SplitWriter], column: str | None, report: Report) -> None:
+    """The same of groups that nobody named (``Part.possible_groups``), by the column's name."""
+    for first, second in combinations(splits, 2):
+        found, num_shared, examples = _shared(first, second, lambda part: part.possible_groups)
+        if found:
+            report.finding(
+                "possible-group",
+                "warning",
+                f'"{column}" looks like the name of a group, of which {found:,} have samples in '
+                f"both {first.name} and {second.name}: {num_shared:,} of {second.num_rows:,} "
+                f"samples of {second.name}",
+                found,
+                examples,
+            )
+
+
+def _shared(
+    first: SplitWriter, second: SplitWriter, chosen: Callable[[Part], Numbers | None]
+) -> tuple[int, int, list[Example]]:
+    """How many groups stand in both, in how many samples of the second, and pairs of samples."""
+    own, others = first.values_of(chosen), second.values_of(chosen)
+    if own is None or others is None:
+        return 0, 0, []
+    groups, rows = np.unique(own, return_index=True)
+    shared = np.flatnonzero(np.isin(others, groups))
+    found, once = np.unique(others[shared], return_index=True)
+    examples = []
+    for group, row in zip(found[:MAX_EXAMPLES], shared[once][:MAX_EXAMPLES], strict=True):
+        twin = first.place(int(rows[np.searchsorted(groups, group)]))
+        place = second.place(int(row)).model_dump()
+        examples.append(Example(**place, twin=twin))
+    return len(found), len(shared), examples
 
 
 def check_times(splits: list[SplitWriter], report: Report) -> None:

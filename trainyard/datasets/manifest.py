@@ -2,21 +2,27 @@
 
 Canonical form, one folder: ``manifest.json`` and for each split ``<split>_x.npy``
 (N, *input_shape), uint8 or float32, and ``<split>_y.npy``, whose rows ``target_form`` tells.
-C-contiguous, so that they can be memory-mapped. A forecasting dataset has beside them
-``<split>_baselines.npy``: what the naive forecasts say of each sample.
+C-contiguous, so that they can be memory-mapped. A dataset of windows of series has beside them
+``<split>_baselines.npy``: what the naive forecasts say of each sample, of a direction 1 at the
+class and 0 at the others.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from trainyard.datasets.facts import DatasetReport
+from trainyard.datasets.time_formats import TIME_FORMATS
 from trainyard.spec.tasks import Task as Task
 
 SplitName = Literal["train", "val", "test"]
 Resize = Literal["stretch", "fit", "crop", "pad"]
+ArrayLayout = Literal[
+    "series", "series_last", "pictures", "pictures_last", "volumes", "volumes_last"
+]
+MadeOf = Literal["pictures", "dicom", "volumes", "sounds", "tables", "arrays"]
 
 
 class SplitOptions(BaseModel):
@@ -90,16 +96,25 @@ class DatasetOptions(BaseModel):
     features: list[str] | None = None  # columns that the model sees; else all that are left
     ignore: list[str] = []  # columns, or glob patterns of files of an archive
     time: str | None = None  # column that orders the rows of a series
+    time_format: str | None = None  # how it writes moments, in strptime's signs; else what fits
     group: str | None = None  # column: rows of one group never stand in two splits, or a series
     window: PositiveInt | None = None  # rows that a forecast is made from
     horizon: PositiveInt = 1  # rows ahead, each of which is an output
     predict: Literal["value", "change", "direction"] = "value"  # of the target, in a forecast
     split: SplitOptions = SplitOptions()
+    layout: ArrayLayout | None = None  # of arrays' axes, channels first or last; else by lengths
     picture_size: tuple[PositiveInt, PositiveInt] | None = None  # (H, W); else the commonest
     volume_size: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None  # (D, H, W); the same
     resize: Resize = "stretch"  # of pictures of other sizes: see trainyard.datasets.resize
     grey_window: GreyWindow | None = None  # of DICOM and 16-bit grey; then values are 0 to 255
     audio: AudioOptions = AudioOptions()
+
+    @field_validator("time_format")
+    @classmethod
+    def _known_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in TIME_FORMATS:
+            raise ValueError(f"expected one of {', '.join(TIME_FORMATS)}; received {value}")
+        return value
 
 
 class Problem(BaseModel):
@@ -139,6 +154,7 @@ class SeriesInfo(BaseModel):
     window: int  # rows a sample holds
     horizon: int  # rows ahead that are predicted
     time: str | None  # the column of the time
+    time_format: str | None = None  # how it writes moments, where they are text
     group: str | None  # the column that tells the series apart
     num_series: int
     predict: Literal["value", "change", "direction"] = "value"
@@ -166,6 +182,17 @@ class PictureForm(BaseModel):
     resize: Resize = "stretch"
 
 
+class ArrayForm(BaseModel):
+    """How arrays became samples, so that arrays and pictures of predictions can become such too.
+
+    ``minimum`` and ``maximum`` are those of the training split, over all channels.
+    """
+
+    channels_last: bool  # as they were stored; samples have the channels first
+    minimum: float | None = None
+    maximum: float | None = None
+
+
 class Manifest(BaseModel):
     """All that training, checking and the dashboard need to know, without reading the arrays."""
 
@@ -184,6 +211,8 @@ class Manifest(BaseModel):
     audio: AudioInfo | None = None
     grey_window: GreyWindow | None = None  # that was applied; values are 0 to 255 then
     pictures: PictureForm | None = None  # of a dataset that was made of picture files
+    arrays: ArrayForm | None = None  # of a dataset that was made of arrays
+    made_of: MadeOf = "arrays"  # by which a file to predict is read
     splits: dict[SplitName, SplitInfo]
     split_options: SplitOptions = SplitOptions()  # as asked for; they made ``made_splits``
     made_splits: list[SplitName] = []  # not in the upload, but chosen from its training samples
@@ -193,10 +222,29 @@ class Manifest(BaseModel):
     size_bytes: int
     sha256: str  # over the arrays' bytes, shapes and class names; not over the problems
 
+    @model_validator(mode="after")
+    def _say_what_it_is_made_of(self) -> Manifest:
+        """Manifests of before leave it to the rest of them."""
+        if "made_of" not in self.model_fields_set:
+            self.made_of = _made_of(self)
+        return self
+
     @property
     def num_outputs(self) -> int:
         """What a model's output is to have: of classes, labels, classes of masks, or numbers."""
         return len(self.outputs) if self.num_classes is None else self.num_classes
+
+
+def _made_of(manifest: Manifest) -> MadeOf:
+    if manifest.format == "dicom":
+        return "dicom"
+    if manifest.format == "nifti":
+        return "volumes"
+    if manifest.audio is not None:
+        return "sounds"
+    if manifest.features:
+        return "tables"
+    return "arrays" if manifest.pictures is None else "pictures"
 
 
 def target_form(

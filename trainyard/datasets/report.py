@@ -80,8 +80,9 @@ class Report:
         """Note a kind of thing at once: ``count`` of them, of which a few are ``examples``.
 
         An ``info`` stands in the report alone; others in the list of problems too, with a line
-        for each example that has a ``note``. ``advice`` is what to do, where the code alone does
-        not say.
+        for each example that has a ``note``; a warning of a code that is but a note (see
+        ``advice``) is an ``info`` of the report. ``advice`` is what to do, where the code alone
+        does not say.
         """
         shown = list(examples[:MAX_EXAMPLES])
         if severity != "info":
@@ -89,15 +90,15 @@ class Report:
             for example in shown:
                 if example.note:
                     self._list(severity, example.note, example.name)
-        known = KNOWN.get(code, UNKNOWN).advice
+        known = KNOWN.get(code, UNKNOWN)
         self._gathered.add(
             Finding(
-                severity=severity,
+                severity="info" if known.is_note and severity == "warning" else severity,
                 code=code,
                 message=printable(message),
                 count=count,
                 examples=[_printable_example(example) for example in shown],
-                advice=known if advice is None else advice,
+                advice=known.advice if advice is None else advice,
             )
         )
 

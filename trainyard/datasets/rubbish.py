@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from trainyard.datasets.archive import Member
+from trainyard.datasets.gathered import a_few
 from trainyard.datasets.report import Report
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information"}
 FILES = {"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"}
 SUFFIXES = {".txt", ".md", ".rst", ".pdf", ".html", ".htm", ".json", ".csv", ".xml", ".yaml",
             ".yml", ".ini", ".log", ".py", ".ipynb", ".db", ".doc", ".docx"}  # fmt: skip
-NUM_NAMED = 5  # of the ignored files
 NAMES = {"readme", "license", "licence", "copying", "changelog", "notice"}
 
 
@@ -36,15 +37,21 @@ def without_rubbish(members: list[Member], report: Report | None = None) -> list
     kept = [m for m in members if not is_rubbish(m.path)]
     if report and len(kept) < len(members):
         ignored = [m.name for m in members if is_rubbish(m.path)]
-        message = f"ignored {len(ignored):,} hidden, system or text file(s): {_a_few(ignored)}"
+        message = f"ignored {len(ignored):,} hidden, system or text file(s): {a_few(ignored)}"
         report.warning(message, code="ignored-files")
     return kept
 
 
-def data_members(upload: Upload, *, tell: bool = False) -> list[Member]:
-    """The archive's members without rubbish and without what ``options.ignore`` names."""
+def data_members(
+    upload: Upload, *, tell: bool = False, used: Collection[Member] = ()
+) -> list[Member]:
+    """The archive's members without rubbish and without what ``options.ignore`` names.
+
+    ``used`` are members that are read though they are no data, so that nobody calls them ignored.
+    """
     report = upload.report if tell else None
-    return without_ignored(without_rubbish(upload.archive.members, report), upload, tell=tell)
+    members = [m for m in upload.archive.members if m not in used]
+    return without_ignored(without_rubbish(members, report), upload, tell=tell)
 
 
 def without_ignored(members: list[Member], upload: Upload, *, tell: bool = False) -> list[Member]:
@@ -57,7 +64,7 @@ def without_ignored(members: list[Member], upload: Upload, *, tell: bool = False
         ignored = [m for m in kept if _matches(m.path, pattern)]
         if tell and ignored:
             text = f'ignored {len(ignored):,} file(s) by "{pattern}": '
-            message = text + _a_few([m.name for m in ignored])
+            message = text + a_few([m.name for m in ignored])
             upload.report.warning(message, code="ignored-files")
         kept = [m for m in kept if not _matches(m.path, pattern)]
     return kept
@@ -66,7 +73,3 @@ def without_ignored(members: list[Member], upload: Upload, *, tell: bool = False
 def _matches(path: PurePosixPath, pattern: str) -> bool:
     names = [str(path), *(str(parent) for parent in path.parents), *path.parts]
     return any(fnmatchcase(name, pattern.rstrip("/")) for name in names)
-
-
-def _a_few(names: list[str]) -> str:
-    return ", ".join(names[:NUM_NAMED]) + (", …" if len(names) > NUM_NAMED else "")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from trainyard.datasets.array_samples import is_npy, npy_samples, picture_sample
 from trainyard.datasets.dicom import read_dicom
 from trainyard.datasets.grey_window import windowed
 from trainyard.datasets.limits import IngestLimits
@@ -123,7 +124,7 @@ def decode_sample(
     """A user's file as a sample of the dataset that ``manifest`` describes, exactly as at ingest.
 
     A DICOM file, a volume (gzipped or not) or a sound, where the dataset was made of such; else a
-    picture.
+    picture, brought to the scale of the values where the dataset was made of arrays.
 
     Raises:
         UnreadableFile, UnreadablePicture: no such file, or past the limits.
@@ -133,13 +134,17 @@ def decode_sample(
     if len(data) > limits.max_picture_bytes:
         most = limits.max_picture_bytes
         raise UnreadableFile(f"{len(data):,} bytes are more than the limit of {most:,}")
-    if manifest.format == "dicom":
-        size = (shape[1], shape[2])
-        return read_dicom(data, limits, channels=shape[0], size=size, window=window)
-    if manifest.format == "nifti":
-        return shaped(read_volume_bytes(data, limits), shape)
-    if manifest.audio is not None:
-        return read_sound(data, manifest.audio, limits)
+    match manifest.made_of:
+        case "dicom":
+            size = (shape[1], shape[2])
+            return read_dicom(data, limits, channels=shape[0], size=size, window=window)
+        case "volumes":
+            return shaped(read_volume_bytes(data, limits), shape)
+        case "sounds":
+            assert manifest.audio is not None
+            return read_sound(data, manifest.audio, limits)
+        case "arrays":
+            return picture_sample(data, manifest, limits)
     picture = decode_picture(data, shape, manifest.dtype, limits, manifest.pictures)
     return windowed(picture, window)
 
@@ -148,14 +153,19 @@ def decode_samples(
     file: Path, file_name: str, manifest: Manifest, limits: IngestLimits | None = None
 ) -> tuple[list[str], npt.NDArray[Any]]:
     """The samples (N, *input_shape) in a user's file, and what each is called: of a table its rows
-    or the last window of each series, else the one that ``decode_sample`` makes.
+    or the last window of each series, of a ``.npy`` each of its samples, else the one that
+    ``decode_sample`` makes.
 
     Raises:
         RejectedDataset: what a table lacks.
         UnreadableFile, UnreadablePicture: as ``decode_sample``.
     """
-    if manifest.features:
+    limits = limits or IngestLimits()
+    if manifest.made_of == "tables":
         from trainyard.datasets.tables.to_predict import table_samples
 
         return table_samples(file, file_name, manifest, limits)
+    if manifest.made_of == "arrays" and is_npy(file):
+        samples = npy_samples(file, manifest, limits)
+        return [f"{file_name} #{index}" for index in range(len(samples))], samples
     return [file_name], decode_sample(file.read_bytes(), manifest, limits)[None]

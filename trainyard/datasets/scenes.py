@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import numpy.typing as npt
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.format import Block, Upload
+from trainyard.datasets.gathered import a_few
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.mask_classes import MaskClasses
+from trainyard.datasets.mask_colours import ColourClasses
+from trainyard.datasets.masks import Values
 from trainyard.datasets.picture_files import CommonForm, blocks
 from trainyard.datasets.resize import resized_mask
 
-NUM_NAMED = 5
+Classes = MaskClasses | ColourClasses
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Findings:
 
 
 def read_scenes(
-    upload: Upload, scenes: list[Scene], form: CommonForm, classes: MaskClasses | None
+    upload: Upload, scenes: list[Scene], form: CommonForm, classes: Classes | None
 ) -> Iterator[Block]:
     """The samples of a part; what their masks showed is told at its end.
 
@@ -48,13 +51,13 @@ def read_scenes(
     yield from blocks(upload, [s.picture for s in scenes], form, mask)
     if findings.overlapping:
         pixels = sum(number for _, number in findings.overlapping)
-        few = _a_few([name for name, _ in findings.overlapping])
+        few = a_few([name for name, _ in findings.overlapping])
         upload.report.warning(
             f"{len(findings.overlapping):,} pictures have masks that overlap, in {pixels:,} "
             f"pixels: {few}"
         )
     if findings.empty:
-        few = _a_few(findings.empty)
+        few = a_few(findings.empty)
         upload.report.warning(f"{len(findings.empty):,} masks are empty (all class 0): {few}")
 
 
@@ -62,14 +65,15 @@ def mask_of(
     upload: Upload,
     scenes: list[Scene],
     form: CommonForm,
-    classes: MaskClasses | None,
+    classes: Classes | None,
     findings: Findings,
     index: int,
 ) -> npt.NDArray[np.uint8]:
     """The mask (H, W) of class indices of a scene, in the dataset's size."""
     scene = scenes[index]
     if classes is not None:
-        indices = classes.indices(mask_values(upload, scene.masks[0]))
+        layers = [classes.indices(mask_values(upload, mask)) for mask in scene.masks]
+        indices = reduce(np.maximum, layers)
     else:
         cover = sum((mask_values(upload, m) != 0).astype(np.uint16) for m in scene.masks)
         assert not isinstance(cover, int)
@@ -81,11 +85,7 @@ def mask_of(
     return resized_mask(indices, form.size, form.resize)
 
 
-def mask_values(upload: Upload, mask: Member) -> npt.NDArray[np.uint16]:
+def mask_values(upload: Upload, mask: Member) -> Values:
     """The values of a mask (H, W), in the size of the file."""
     data = upload.archive.read(mask, upload.limits.max_picture_bytes)
     return upload.decoder.read_mask(data)
-
-
-def _a_few(names: list[str]) -> str:
-    return ", ".join(names[:NUM_NAMED]) + (", …" if len(names) > NUM_NAMED else "")

@@ -6,24 +6,23 @@ do, and the report says what was read as what.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
 import numpy.typing as npt
 
+from trainyard.datasets.class_or_number import are_classes, name_rows
 from trainyard.datasets.format import Array, Upload
 from trainyard.datasets.labels import check_class_names, natural_key
 from trainyard.datasets.manifest import Task
+from trainyard.datasets.sheet_lists import label_sets
 from trainyard.datasets.sheets import Cell, Sheet, are_flags, number_of, text_of
 
 TARGET_NAMES = (
     "label", "labels", "class", "class_name", "target", "targets", "category", "tags", "diagnosis",
     "finding_labels", "y",
 )  # fmt: skip
-SEPARATORS = re.compile(r"\s*[|;]\s*")
-MAX_NUMBERED_CLASSES = 100  # whole numbers of more values than these are quantities
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def targets_of(sheet: Sheet, others: set[str], upload: Upload) -> SheetTargets:
     """
     columns = _columns(sheet, others, upload)
     cells = [sheet.column(name) for name in columns]
-    task = upload.options.task or _task_of(cells)
+    task = upload.options.task or _task_of(columns, cells)
     if task in ("segmentation", "forecasting"):
         upload.report.reject(f'options.task "{task}" is not for pictures with a sheet')
     match task:
@@ -74,10 +73,14 @@ def _columns(sheet: Sheet, others: set[str], upload: Upload) -> list[str]:
     flags = [n for n in left if are_flags(sheet.column(n))]
     numbers = [n for n in left if _is_numeric(sheet.column(n))]
     chosen: list[str] = []
+    if len(named) > 1:
+        named = _one_of_equals(named, sheet)
     if len(named) == 1:
         chosen = named
     elif not named:  # all that is left, or else the only ones that look like labels
         chosen = left if len(left) == 1 or left == numbers else flags if len(flags) > 1 else []
+        if left == numbers and 0 < len(flags) < len(left):
+            chosen = []  # labels beside quantities
     if not chosen:
         listed = ", ".join(left[:20]) or "none"
         upload.report.reject(
@@ -85,6 +88,14 @@ def _columns(sheet: Sheet, others: set[str], upload: Upload) -> list[str]:
             sheet.member.name,
         )
     return chosen
+
+
+def _one_of_equals(names: list[str], sheet: Sheet) -> list[str]:
+    """Of columns that say the same, as numbers and as names of classes do, the one of names."""
+    pairs = set(zip(*(map(str, sheet.column(name)) for name in names), strict=True))
+    if any(len({pair[at] for pair in pairs}) < len(pairs) for at in range(len(names))):
+        return names
+    return [next((n for n in names if not _is_numeric(sheet.column(n))), names[0])]
 
 
 def _is_ignored(column: str, upload: Upload) -> bool:
@@ -95,21 +106,20 @@ def _is_numeric(cells: list[Cell]) -> bool:
     return all(cell is None or number_of(cell) is not None for cell in cells)
 
 
-def _task_of(columns: list[list[Cell]]) -> Task:
+def _task_of(names: list[str], columns: list[list[Cell]]) -> Task:
     if len(columns) > 1:
         if not all(map(are_flags, columns)):
             return "regression"
         ones = np.array([[number_of(cell) or 0 for cell in cells] for cells in columns])
         return "classification" if (ones.sum(axis=0) == 1).all() else "multi-label"
     cells = [cell for cell in columns[0] if cell is not None]
-    if any(isinstance(c, list) or (isinstance(c, str) and SEPARATORS.search(c)) for c in cells):
+    if label_sets(names[0], cells, is_asked=False) is not None:
         return "multi-label"
     numbers = [number_of(cell) for cell in cells]
     values = {n for n in numbers if n is not None}
     if None in numbers or not values:
         return "classification"
-    are_whole = all(value.is_integer() and value >= 0 for value in values)
-    return "classification" if are_whole and len(values) <= MAX_NUMBERED_CLASSES else "regression"
+    return "classification" if are_classes(names[0], values, len(cells)) else "regression"
 
 
 def _classes(columns: list[str], cells: list[list[Cell]], upload: Upload) -> SheetTargets:
@@ -121,6 +131,11 @@ def _classes(columns: list[str], cells: list[list[Cell]], upload: Upload) -> She
         return SheetTargets("classification", ones.argmax(1), usable, columns)
     names = [None if c is None or isinstance(c, list) else text_of(c) for c in cells[0]]
     classes = sorted({n for n in names if n is not None}, key=natural_key)
+    if name_rows(len(classes), num_rows := sum(n is not None for n in names)):
+        upload.report.reject(
+            f'the column "{columns[0]}" has {len(classes):,} different values in {num_rows:,} '
+            "rows: it names the rows, and is no class"
+        )
     check_class_names(classes, upload)
     places = {name: place for place, name in enumerate(classes)}
     labels = np.array([places.get(n, 0) if n is not None else 0 for n in names], np.int64)
@@ -136,7 +151,7 @@ def _labels(columns: list[str], cells: list[list[Cell]], upload: Upload) -> Shee
         labels = np.array([[flag == 1.0 for flag in column] for column in flags], np.uint8).T
         check_class_names(columns, upload)
         return SheetTargets("multi-label", labels, usable, columns)
-    sets = [_set_of(cell) for cell in cells[0]]
+    sets = label_sets(columns[0], cells[0], is_asked=True) or []
     names = sorted(set().union(*sets), key=natural_key)
     check_class_names(names, upload)
     places = {name: place for place, name in enumerate(names)}
@@ -144,14 +159,6 @@ def _labels(columns: list[str], cells: list[list[Cell]], upload: Upload) -> Shee
     for row, chosen in enumerate(sets):
         labels[row, [places[name] for name in chosen]] = 1
     return SheetTargets("multi-label", labels, np.ones(len(sets), np.bool_), names)
-
-
-def _set_of(cell: Cell) -> set[str]:
-    if cell is None:
-        return set()
-    if isinstance(cell, list):
-        return {text_of(one) for one in cell}
-    return {name for name in SEPARATORS.split(text_of(cell)) if name}
 
 
 def _numbers(columns: list[str], cells: list[list[Cell]]) -> SheetTargets:
@@ -164,7 +171,18 @@ def _numbers(columns: list[str], cells: list[list[Cell]]) -> SheetTargets:
 
 def _tell(found: SheetTargets, columns: list[str], sheet: Sheet, upload: Upload) -> None:
     few = ", ".join(columns[:5]) + (", …" if len(columns) > 5 else "")
-    upload.report.warning(f"read as {found.task} of column(s) {few}", sheet.member.name)
+    hint = "" if upload.options.task else f"; {_because(found, columns, sheet)}"
+    upload.report.warning(f"read as {found.task} of column(s) {few}{hint}", sheet.member.name)
     for row in np.flatnonzero(~found.usable):
         text = f"left out: no {found.task} target in column(s) {few}"
         upload.report.warning(text, sheet.lines[row])
+
+
+def _because(found: SheetTargets, columns: list[str], sheet: Sheet) -> str:
+    """Why numbers are classes or quantities, and how to have it otherwise."""
+    cells = [cell for cell in sheet.column(columns[0]) if cell is not None]
+    numbers = {number_of(cell) for cell in cells}
+    if len(columns) > 1 or None in numbers or found.task == "multi-label":
+        return "the option `task` decides otherwise"
+    what = "different whole numbers" if found.task == "classification" else "different numbers"
+    return f"it holds {len(numbers):,} {what}; the option `task` decides otherwise"

@@ -6,14 +6,17 @@ Tables that are datasets themselves are not read here. A cell is a text, a numbe
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trainyard.datasets.archive import Member
+from trainyard.datasets.class_or_number import LIST_NAMES, called
 from trainyard.datasets.format import Upload
 from trainyard.datasets.limits import MIB
 
@@ -24,6 +27,8 @@ MAX_COLUMNS = 10_000
 MAX_CELL = 100_000  # characters
 CSV_SUFFIXES = {".csv", ".tsv"}
 JSON_SUFFIXES = {".jsonl", ".ndjson"}
+WINDOWS = "cp1252"
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 EMPTY = {"", "na", "n/a", "nan", "null", "none"}
 
 
@@ -50,18 +55,30 @@ def read_sheet(member: Member, upload: Upload) -> Sheet:
     """The sheet, whole.
 
     Raises:
-        RejectedDataset: too large, no UTF-8, or lines that are not what they should be.
+        RejectedDataset: too large, no text, or lines that are not what they should be.
     """
     report = upload.report
     if member.size_bytes > MAX_BYTES:
         report.reject(f"a sheet of more than {MAX_BYTES:,} bytes", member.name)
-    try:
-        text = upload.archive.read(member, MAX_BYTES).decode("utf-8-sig")
-    except UnicodeError:
-        report.reject("not UTF-8", member.name)
+    encoding, text = decoded(upload.archive.read(member, MAX_BYTES))
+    if text is None:
+        report.reject("its text is neither UTF-8, UTF-16 nor Windows-1252", member.name)
+    if encoding == WINDOWS:
+        report.warning("no UTF-8: read as Windows-1252", member.name)
     if member.path.suffix.lower() in JSON_SUFFIXES:
         return _from_json(member, text, upload)
     return _from_csv(member, text, upload)
+
+
+def decoded(data: bytes) -> tuple[str, str | None]:
+    """(encoding, text): UTF-16 by its mark, else UTF-8, else what Windows writes in the West."""
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", WINDOWS):
+        try:
+            return encoding, data.decode(encoding)
+        except UnicodeError:
+            continue
+    return "", None
 
 
 def _from_csv(member: Member, text: str, upload: Upload) -> Sheet:
@@ -85,7 +102,26 @@ def _from_csv(member: Member, text: str, upload: Upload) -> Sheet:
     except csv.Error as e:
         upload.report.reject(f"not CSV: {e}", member.name)
     upload.report.raise_if_rejected()
+    for at, name in enumerate(columns):
+        if delimiter != "," or not called(name, LIST_NAMES):
+            _with_decimal_points(rows, at, delimiter)
     return Sheet(member, columns, rows, numbers)
+
+
+def _with_decimal_points(rows: list[list[Cell]], at: int, delimiter: str) -> None:
+    """Numbers like 20,5 with a point, where all of a column are numbers.
+
+    Between commas every number must have a decimal comma, as "1,2" may be a list.
+    """
+    texts = [cell for row in rows if isinstance(cell := row[at], str)]
+    has_comma = [bool(DECIMAL_COMMA.fullmatch(text)) for text in texts]
+    if not any(has_comma) or (delimiter == "," and not all(has_comma)):
+        return
+    others = [text for text, comma in zip(texts, has_comma, strict=True) if not comma]
+    if all(number_of(text) is not None for text in others):
+        for row in rows:
+            if isinstance(cell := row[at], str):
+                row[at] = cell.replace(",", ".")
 
 
 def _cell(text: str) -> Cell:

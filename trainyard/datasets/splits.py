@@ -57,9 +57,14 @@ def check_way(contents: Contents, upload: Upload, missing: list[SplitName]) -> N
         report.raise_if_rejected()
         return
     if way == "group" and train.groups is None:
-        report.error('split.by "group" needs the option `group`: a column that names the groups')
+        report.error(
+            'split.by "group" needs the option `group`: a column, of a table or of a sheet beside '
+            "pictures, that names the groups"
+        )
     if way == "time" and (train.times is None or train.until is None):
-        report.error('split.by "time" needs the option `time`: a column that orders the rows')
+        report.error(
+            'split.by "time" needs the option `time`: a column of a table that orders the rows'
+        )
     if way == "stratified" and contents.task not in ("classification", "multi-label"):
         report.error(f'split.by "stratified" needs classes or labels; the task is {contents.task}')
     if options.embargo and way != "time":

@@ -83,6 +83,11 @@ class ChannelValues:
             for channel in range(min(self.num_channels, MAX_CHANNELS))
         ]
 
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value of all channels."""
+        ranges = [self._range(channel) for channel in range(self.num_channels)]
+        return min(least for least, _ in ranges), max(most for _, most in ranges)
+
     def constant_channels(self) -> list[int]:
         """Channels whose values are all the same."""
         ranges = [self._range(channel) for channel in range(self.num_channels)]

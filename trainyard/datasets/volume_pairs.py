@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.split_words import SPLIT_FOLDERS
 
 IMAGES, LABELS = "images", "labels"
 FOLDERS: dict[str, tuple[str, SplitName | None]] = {

@@ -7,18 +7,17 @@ The key is the path up to the first dot of the file's name, and what follows is 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Upload
 from trainyard.datasets.labels import MAX_NAME
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import is_rubbish
 from trainyard.datasets.sample_files import UnreadableFile
+from trainyard.datasets.split_words import split_of_folders
 from trainyard.datasets.tar_shards import Entry, is_tar, tar_entries
 
 PICTURES = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "bmp", "tif", "tiff", "gif")
@@ -75,7 +74,7 @@ def sources(upload: Upload, only: SplitName | None = None) -> Iterator[Source]:
     """All samples in order, or those of one split; nothing is decoded."""
     found = shards(upload)
     for number, shard in enumerate(found):
-        split = _split_word(shard.path)
+        split = split_of_folders(shard.path.parts)
         if split and only not in (None, split):
             continue
         entries = tar_entries(upload, shard, is_wanted)
@@ -125,17 +124,7 @@ def _own_entries(upload: Upload) -> Iterator[Entry]:
 
 
 def _split(key: str) -> SplitName:
-    parents = PurePosixPath(key).parent
-    return (_split_word(parents) if parents.parts else None) or "train"
-
-
-def _split_word(path: PurePosixPath) -> SplitName | None:
-    """The split that a word of the path names, the innermost first."""
-    for part in reversed(path.parts):
-        for word in re.split(r"[^a-z]+", part.lower()):
-            if word in SPLIT_FOLDERS:
-                return SPLIT_FOLDERS[word]
-    return None
+    return split_of_folders(PurePosixPath(key).parent.parts) or "train"
 
 
 def label_of(source: Source, field: str | None) -> str:

@@ -15,26 +15,18 @@ from trainyard.datasets.duplicates import check_duplicates
 from trainyard.datasets.figures import figures_of
 from trainyard.datasets.format import Block, Contents, Upload
 from trainyard.datasets.giveaways import Giveaways
-from trainyard.datasets.leaks import check_groups, check_times
+from trainyard.datasets.leaks import check_groups, check_possible_group, check_times
 from trainyard.datasets.manifest import (
+    ArrayForm,
     ChannelStatistics,
     Manifest,
     SplitInfo,
-    SplitName,
     TargetStatistics,
 )
+from trainyard.datasets.plan import Plan, plan_of
 from trainyard.datasets.split_writer import SplitWriter
-from trainyard.datasets.splits import (
-    LEFT_OUT,
-    SPLITS,
-    TooShort,
-    check_way,
-    choose_splits,
-    way_of,
-)
+from trainyard.datasets.splits import LEFT_OUT, SPLITS, way_of
 from trainyard.datasets.values import ChannelValues
-
-Plan = dict[SplitName, npt.NDArray[np.int8]]  # by part: the split of each source sample
 
 
 def write_canonical(contents: Contents, format_name: str, upload: Upload, folder: Path) -> Manifest:
@@ -44,7 +36,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         RejectedDataset: with what only shows once every sample is read.
     """
     _check_size(contents, upload)
-    plan = _plan(contents, upload)
+    plan = plan_of(contents, upload)
     with ExitStack() as stack:
         splits, values, giveaways = _write(contents, plan, folder, stack)
         report = upload.report
@@ -61,6 +53,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         check_duplicates(splits, contents.series is not None, report)
         if contents.series is None:
             check_groups(splits, report)
+            check_possible_group(splits, contents.possible_group, report)
         check_times(splits, report)
         giveaways.check(report)
     given = {part.split for part in contents.parts if len(part.labels)}
@@ -79,6 +72,7 @@ def write_canonical(contents: Contents, format_name: str, upload: Upload, folder
         audio=contents.audio,
         grey_window=contents.grey_window,
         pictures=contents.pictures,
+        arrays=_with_range(contents.arrays, values),
         splits={
             s.name: SplitInfo(num_samples=s.num_rows, class_counts=s.class_counts()) for s in splits
         },
@@ -101,49 +95,6 @@ def _check_size(contents: Contents, upload: Upload) -> None:
         upload.report.reject(
             f"{num_samples:,} samples of {shape} take {size:,} bytes; the limit is {most:,}"
         )
-
-
-def _plan(contents: Contents, upload: Upload) -> Plan:
-    """Where every sample goes; splits that are missing are taken from training."""
-    plan = {p.split: np.full(len(p.labels), SPLITS.index(p.split), np.int8) for p in contents.parts}
-    train = next((p for p in contents.parts if p.split == "train"), None)
-    if train is None or not len(train.labels):
-        upload.report.reject("there are no training samples", code="no-training-samples")
-    if contents.is_split:
-        return plan
-    for name, chosen in plan.items():
-        if not len(chosen):
-            upload.report.warning(f"the {name} split of the upload is empty", code="empty-split")
-    missing = [name for name in SPLITS if name not in plan or not len(plan[name])]
-    options = upload.options.split
-    check_way(contents, upload, missing)
-    way = way_of(contents, upload)
-    try:
-        plan["train"] = choose_splits(train, options.model_copy(update={"by": way}), missing)
-    except TooShort as e:
-        upload.report.reject(
-            f"the samples span too few moments for splits by time: {e} would be empty, or nothing "
-            "would be left before it; take a smaller window, horizon, embargo or fraction"
-        )
-    if left_out := int(np.sum(plan["train"] == LEFT_OUT)):
-        upload.report.warning(
-            f"{left_out:,} of {len(train.labels):,} samples were left out between the splits: "
-            "their moments overlap those of a later split, lie in the embargo or after the fold",
-            code="left-out-between-splits",
-        )
-    for name in missing:
-        in_folds = name == "val" and options.folds
-        if not in_folds and not getattr(options, name, 0):
-            continue
-        num = int(np.sum(plan["train"] == SPLITS.index(name)))
-        how = f"{way}{'' if way == 'time' else f', seed {options.seed}'}"
-        how += f", fold {options.fold} of {options.folds}" if in_folds else ""
-        upload.report.warning(
-            f"no {name} split in the upload: {num:,} of {len(train.labels):,} training samples "
-            f"were taken for it ({how})",
-            code="made-split",
-        )
-    return plan
 
 
 def _write(
@@ -173,6 +124,13 @@ def _where(block: Block, mask: npt.NDArray[np.bool_]) -> Block:
         return block
     masks = None if block.masks is None else block.masks[mask]
     return Block(block.indices[mask], block.samples[mask], masks)
+
+
+def _with_range(form: ArrayForm | None, values: ChannelValues) -> ArrayForm | None:
+    if form is None:
+        return None
+    low, high = values.range()
+    return form.model_copy(update={"minimum": low, "maximum": high})
 
 
 def _target_statistics(splits: list[SplitWriter]) -> TargetStatistics:

@@ -10,24 +10,24 @@ from typing import TypedDict
 
 from trainyard.errors import Mistake
 from trainyard.spec.definitions.losses import mistakes_of_own_scores
-from trainyard.spec.definitions.types import stand_ins
+from trainyard.spec.definitions.schedules import mistakes_of_own_schedule
+from trainyard.spec.definitions.warnings import warnings_of_definitions
 from trainyard.spec.expansion import expand
 from trainyard.spec.facts import UNKNOWN_HARDWARE, DatasetFacts, Hardware, Limits
-from trainyard.spec.graph import Graph, examine, output_shape_of
+from trainyard.spec.graph import Graph, Node, examine, output_shape_of
 from trainyard.spec.initial import fit_of
 from trainyard.spec.job import JobSpec, invalid_spec
 from trainyard.spec.memory import Memory, MemoryBytes, memory_of
 from trainyard.spec.mixing import mistakes_of_mixing
 from trainyard.spec.parts import Expansion
-from trainyard.spec.patterns import matches
+from trainyard.spec.patterns import matches, names_of
 from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.timing import estimate_seconds
 from trainyard.spec.training import TrainingSpec
+from trainyard.spec.training_mistakes import mistakes_of_samples, mistakes_of_task
 from trainyard.spec.warnings import warnings_of
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
-
-_ANY_NUMBER = 2  # of classes, where that is not known
 
 
 class LayerReport(TypedDict):
@@ -75,7 +75,7 @@ def check(
         shape = spec.training.model_shape(facts.input_shape)
     except ShapeError as error:  # told among the mistakes of the training
         raise invalid_spec(of_training) from error
-    outputs = output_shape_of(facts.task, shape, facts.num_classes or _ANY_NUMBER)
+    outputs = output_shape_of(facts.task, shape, facts.num_classes)
     of_training += mistakes_of_own_scores(spec.training, facts.task, outputs)
     graph, mistakes = examine(
         expansion, shape, facts.num_classes, task=facts.task, takes=loss.takes
@@ -87,7 +87,7 @@ def check(
     batch_size = min(spec.training.batch_size, facts.num_train or spec.training.batch_size)
     estimate = memory_of(graph, spec.training, hardware.auto_precision)
     memory = estimate.of_batch(batch_size)
-    mistakes += _over_limits(graph, memory, limits) + _all_frozen(spec, graph)
+    mistakes += _over_limits(graph, memory, limits) + _nothing_to_train(spec, graph)
     fit = fit_of(graph, initial, spec.training.init_map) if initial is not None else []
     if spec.training.init_strict:
         mistakes += [Mistake("/training/init_from", complaint) for complaint in fit]
@@ -102,7 +102,7 @@ def check(
         "time_seconds": estimate_seconds(spec.training, graph.flops, facts, hardware),
         "warnings": [
             *graph.warnings,
-            *stand_ins(spec.definitions),
+            *warnings_of_definitions(spec, facts, graph),
             *warnings_of(spec.training, facts, graph),
             *_too_large_for(hardware, estimate, batch_size),
             *fit,
@@ -142,14 +142,24 @@ def _figures(memory: MemoryBytes) -> list[int]:
     return [int(size) for size in memory.values()]  # type: ignore[call-overload]
 
 
-def _all_frozen(spec: JobSpec, graph: Graph) -> list[Mistake]:
-    """A training of nothing: every layer that has weights is frozen by its name or type."""
-    pattern = "|".join(spec.training.freeze)
+def _nothing_to_train(spec: JobSpec, graph: Graph) -> list[Mistake]:
+    """A model without weights, or one whose weights are all frozen."""
     trained = [node for node in graph.nodes if node.num_params]
-    if not pattern or not all(matches(pattern, (node.name, node.type)) for node in trained):
+    if not trained:
+        message = "the model has no weights: there is nothing to train"
+        return [Mistake("/model/layers", message, "a layer with weights")]
+    pattern = "|".join(spec.training.freeze)
+    if not pattern or not all(_is_frozen(node, pattern) for node in trained):
         return []
-    message = "every layer with weights is frozen: nothing is left to train"
+    message = "all weights are frozen: nothing is left to train"
     return [Mistake("/training/freeze", message, "patterns that leave some", pattern)]
+
+
+def _is_frozen(node: Node, pattern: str) -> bool:
+    return all(
+        matches(pattern, names_of(node.name, node.type, parameter))
+        for parameter in node.layer.parameter_names()
+    )
 
 
 def _layers(graph: Graph) -> list[LayerReport]:
@@ -166,9 +176,10 @@ def _layers(graph: Graph) -> list[LayerReport]:
 
 
 def _training_mistakes(spec: JobSpec, facts: DatasetFacts) -> list[Mistake]:
-    found = spec.training.mistakes(facts.input_shape, facts.num_classes)
+    found = mistakes_of_samples(spec.training, facts.input_shape, facts.num_classes)
     found += mistakes_of_mixing(spec.training, facts.task)
-    return found + spec.training.mistakes_of_task(facts.task)
+    found += mistakes_of_own_schedule(spec.training, facts.num_train)
+    return found + mistakes_of_task(spec.training, facts.task)
 
 
 def _too_many_layers(expansion: Expansion, limits: Limits) -> list[Mistake]:

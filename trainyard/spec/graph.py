@@ -23,6 +23,7 @@ from trainyard.spec.suggest import counted
 from trainyard.spec.wiring import Wire, wire
 
 MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
+_ANY_NUMBER = 2  # of outputs
 _OF_ONE_CLASS = ("softmax", "log_softmax")
 # What a model may end in although the loss takes logits: it is folded into the loss.
 FOLDED_TYPES: dict[str, tuple[str, ...]] = {
@@ -133,8 +134,12 @@ def examine(
     return walk.graph(last, FOLDED_TYPES.get(task, ()) if takes == "logits" else ()), []
 
 
-def output_shape_of(task: str, input_shape: Shape, num_outputs: int) -> Shape:
-    """What a model has to give of a sample: a value for each output, of masks one a place."""
+def output_shape_of(task: str, input_shape: Shape, num_outputs: int | None) -> Shape:
+    """What a model has to give of a sample: a value for each output, of masks one a place.
+
+    Of two outputs where their number is not known.
+    """
+    num_outputs = num_outputs or _ANY_NUMBER
     return (num_outputs, *input_shape[1:]) if task == "segmentation" else (num_outputs,)
 
 

@@ -15,13 +15,16 @@ _MOST_NAMES = 10
 def renamed(name: str, names: Mapping[str, str]) -> str:
     """A tensor's name in this model: its own entry's, else that of the longest layer before it.
 
-    >>> renamed("features.0.weight", {"features.0": "stem"})
+    What an empty name takes a prefix off is looked up again.
+
+    >>> renamed("module.features.0.weight", {"module": "", "features.0": "stem"})
     'stem.weight'
     """
     whole, rest = name, ""
     while whole:
         if whole in names:
-            return names[whole] + rest
+            new = names[whole]
+            return new + rest if new or not rest else renamed(rest[1:], names)
         whole, _, last = whole.rpartition(".")
         rest = f".{last}{rest}"
     return name
@@ -32,22 +35,28 @@ def fit_of(graph: Graph, theirs: Mapping[str, Shape], names: Mapping[str, str]) 
 
     By layers and counts of parameters; the job's log tells of each tensor.
     """
+    own = {node.name: node.num_params for node in graph.nodes if node.num_params}
     counts: dict[str, int] = {}
+    sources: dict[str, list[str]] = {}
     for name, shape in theirs.items():
-        layer, _, parameter = renamed(name, names).partition(".")
+        new = renamed(name, names)
+        sources.setdefault(new, []).append(name)
+        layer, _, parameter = new.partition(".")
+        if layer not in own and layer.rstrip("_") in own:
+            layer = layer.rstrip("_")  # so a network calls what torch's modules have already
         if not parameter.endswith(_BUFFERS):
             counts[layer] = counts.get(layer, 0) + numel(shape)
-    own = {node.name: node.num_params for node in graph.nodes if node.num_params}
-    kinds = {
-        "missing in init_from, so as they start": [n for n in own if n not in counts],
-        "of init_from are not of this model": [n for n in counts if n not in own],
-        "of init_from have another number of parameters": [
-            f"{n} has {counts[n]}, here {own[n]}" for n in own if counts.get(n, own[n]) != own[n]
-        ],
-    }
+    doubled = [f"{new} by {' and '.join(old)}" for new, old in sources.items() if len(old) > 1]
+    other = [f"{n} has {counts[n]}, here {own[n]}" for n in own if counts.get(n, own[n]) != own[n]]
+    kinds = [
+        ("tensor", "is named by several of init_from", doubled),
+        ("layer", "missing in init_from, so as they start", [n for n in own if n not in counts]),
+        ("layer", "of init_from are not of this model", [n for n in counts if n not in own]),
+        ("layer", "of init_from have another number of parameters", other),
+    ]
     return [
-        f"{counted(len(found), 'layer')} {what}: {', '.join(found[:_MOST_NAMES])}"
+        f"{counted(len(found), noun)} {what}: {', '.join(found[:_MOST_NAMES])}"
         + (" …" if len(found) > _MOST_NAMES else "")
-        for what, found in kinds.items()
+        for noun, what, found in kinds
         if found
     ]

@@ -153,7 +153,8 @@ def _parse(form: type[S], data: object, facts: DatasetFacts | None) -> S:
         raise InvalidInput("The job spec is not an object.", [mistake])
     own = own_types(data.get("definitions"))
     try:
-        spec = form.model_validate(data, context=own.types)
+        # Read even where it is absent: definitions may stand for its defaults.
+        spec = form.model_validate({"training": {}, **data}, context=own.types)
     except ValidationError as error:
         mistakes = mistakes_of(error, form, data, own.types)
     else:

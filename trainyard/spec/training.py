@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
     field_serializer,
     field_validator,
+    model_validator,
 )
 
-from trainyard.errors import Mistake
 from trainyard.spec.augmentations import AUGMENTATIONS, Augmentation
-from trainyard.spec.augmentations.fitting import mistakes_of_augmentations
-from trainyard.spec.component import OneOf
-from trainyard.spec.kinds import PICTURES, is_for, not_for
+from trainyard.spec.component import NO_TYPES, C, Family, OneOf, Types
+from trainyard.spec.kinds import is_for
 from trainyard.spec.losses import LOSSES, CrossEntropy, Loss
 from trainyard.spec.metrics import METRICS, Accuracy, MeanMetric, Metric
+from trainyard.spec.monitoring import is_usual_of_a_task, measured, monitor_of, unmeasured
 from trainyard.spec.optimizers import OPTIMIZERS, Adam, Optimizer
 from trainyard.spec.patterns import Pattern
 from trainyard.spec.preprocess import PREPROCESS, Geometry, Preprocess
-from trainyard.spec.preprocess.fitting import mistakes_of_steps
 from trainyard.spec.schedules import SCHEDULES, Constant, Schedule
 from trainyard.spec.shapes import Shape, ShapeError
 from trainyard.spec.tasks import TASK_DEFAULTS
@@ -38,7 +37,8 @@ AnyMetric = Annotated[Metric, OneOf(METRICS, by_name=True)]
 
 Alpha = Annotated[float, Field(gt=0.0, le=100.0)]
 TensorName = Annotated[str, Field(min_length=1, max_length=500)]
-InitMap = Annotated[dict[TensorName, TensorName], Field(max_length=10_000)]
+NewName = Annotated[str, Field(max_length=500)]
+InitMap = Annotated[dict[TensorName, NewName], Field(max_length=10_000)]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Monitor = Annotated[str, Field(pattern=r"^(train|val)/[a-z][a-z0-9_]*$", max_length=100)]
 
@@ -131,7 +131,8 @@ class TrainingSpec(_Part):
     """Weights to begin with: the best checkpoint of a job, or an uploaded file of /v1/weights.
     Tensors whose names and shapes agree are taken; the log tells what is not."""
     init_map: InitMap = {}
-    """Names of ``init_from`` → names of this model: of tensors, or of layers for all of theirs."""
+    """Names of ``init_from`` → names of this model: of tensors, or of layers for all of theirs. An
+    empty name takes a prefix off: ``{"module": ""}``."""
     init_strict: bool = False
     """Refuse to train unless every tensor on either side is matched."""
     freeze: Annotated[list[Pattern], Field(max_length=100)] = []
@@ -150,7 +151,8 @@ class TrainingSpec(_Part):
     monitor: Monitor = "val/accuracy"
     """What «best» is judged by: `loss` or one of `metrics`, of `val` or `train`. Without a
     validation split the same of `train`; where that is not measured, the loss. Absent: as the
-    task has it."""
+    task has it; where `metrics` lacks that, the first of them of which more is better, or else the
+    loss."""
     early_stopping: EarlyStopping | None = None
     """Absent: all epochs are trained."""
     checkpoints: Checkpoints = Checkpoints()
@@ -184,23 +186,43 @@ class TrainingSpec(_Part):
         """Runs only where the field is given; the default falls back by itself."""
         split, name = monitor.split("/")
         metrics, loss = info.data.get("metrics"), info.data.get("loss")
-        if metrics is None or (
-            metrics == [Accuracy()] and _is_default_of_a_task(split, name, loss)
-        ):
+        if metrics is None or (metrics == [Accuracy()] and is_usual_of_a_task(split, name, loss)):
             return monitor  # which metrics these are, the dataset will tell
-        if name not in _measured(metrics, split, loss):
-            raise ValueError(_unmeasured(monitor, _measured(metrics, split, loss)))
+        if name not in measured(metrics, split, loss):
+            raise ValueError(unmeasured(monitor, measured(metrics, split, loss)))
         return monitor
+
+    _types: Types = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _own_parts_stand_for_defaults(self, info: ValidationInfo) -> Self:
+        """A definition of a default's name counts where nothing is named, too."""
+        self._types = info.context or NO_TYPES
+        defaults = {
+            "optimizer": self._own(OPTIMIZERS, self.optimizer),
+            "schedule": self._own(SCHEDULES, self.schedule),
+            "loss": self._own(LOSSES, self.loss),
+            "metrics": [self._own(METRICS, metric) for metric in self.metrics],
+        }
+        for name in defaults.keys() - self.model_fields_set:
+            object.__setattr__(self, name, defaults[name])  # frozen, and still not given
+        return self
+
+    def _own(self, family: Family[C], part: C) -> C:
+        """The job's own part of this name with its defaults; ``part`` where it defines none."""
+        own: Any = self._types.get(family, {}).get(part.type)
+        return part if own is None else own()
 
     def for_task(self, task: str) -> Self:
         """With loss, metrics and monitor of the task where the spec does not give them."""
-        defaults = TASK_DEFAULTS[task]
+        defaults, given = TASK_DEFAULTS[task], self.model_fields_set
+        usual = [self._own(METRICS, metric) for metric in defaults.metrics]
+        metrics = self.metrics if "metrics" in given else usual
         found: dict[str, Any] = {
-            "loss": defaults.loss,
-            "metrics": list(defaults.metrics),
-            "monitor": defaults.monitor,
+            "loss": self._own(LOSSES, defaults.loss),
+            "metrics": metrics,
+            "monitor": monitor_of(task, metrics),
         }
-        given = self.model_fields_set
         return self.model_copy(update={k: v for k, v in found.items() if k not in given})
 
     def series(self, split: str) -> list[str]:
@@ -209,7 +231,7 @@ class TrainingSpec(_Part):
         The loss alone on ``train`` where the model gives embeddings: only a pass over the whole
         split, at the end of an epoch, tells what classes they mean.
         """
-        return _measured(self.metrics, split, self.loss)
+        return measured(self.metrics, split, self.loss)
 
     def means(self, split: str) -> list[MeanMetric]:
         """The metrics of a split that are means over samples, in the spec's order."""
@@ -244,6 +266,15 @@ class TrainingSpec(_Part):
             input_shape = step.output_shape(input_shape)
         return input_shape
 
+    def steps_per_epoch(self, num_train: int) -> int:
+        """Optimizer steps over so many samples.
+
+        A last batch of one sample is left out: batch normalisation learns nothing from it.
+        """
+        batch_size = min(self.batch_size, num_train)
+        num_used = num_train - (num_train % batch_size == 1)
+        return -(-num_used // (batch_size * self.accumulate))
+
     def report_interval(self, num_steps: int) -> int:
         """Optimizer steps between two reports of a training of ``num_steps`` in all."""
         return self.report_every_steps or max(10, num_steps // 500)
@@ -253,75 +284,3 @@ class TrainingSpec(_Part):
         step_size = min(self.batch_size, num_train) * self.accumulate
         num_steps = self.epochs * -(-num_train // step_size)
         return 2 + num_steps // self.report_interval(num_steps) + 2 * self.epochs
-
-    def mistakes_of_task(self, task: str, path: str = "/training") -> list[Mistake]:
-        """What is not for the dataset's task, as pointers below ``path``."""
-        found = []
-        parts: dict[str, Loss | Metric] = {
-            f"loss{place}/type": loss for place, loss in self.loss.parts()
-        }
-        parts |= {f"metrics/{index}": metric for index, metric in enumerate(self.metrics)}
-        for place, part in parts.items():
-            if task not in part.tasks:
-                is_loss = isinstance(part, Loss)
-                what, usual = ("loss", TASK_DEFAULTS[task].loss.type) if is_loss else ("metric", "")
-                message = f"the {what} {part.type} is for {' or '.join(part.tasks)}, not for {task}"
-                message += f": {usual} is its usual one" * is_loss
-                found.append(Mistake(f"{path}/{place}", message, task, part.type, usual or None))
-        split, name = self.monitor.split("/")
-        if "monitor" in self.model_fields_set and name not in self.series(split) and not found:
-            message = _unmeasured(self.monitor, self.series(split))
-            found.append(Mistake(f"{path}/monitor", message))
-        return found
-
-    def mistakes(
-        self,
-        input_shape: tuple[int, ...],
-        num_classes: int | None = None,
-        path: str = "/training",
-    ) -> list[Mistake]:
-        """What does not fit samples of ``input_shape`` (C first), as pointers below ``path``."""
-        found = self.loss.mistakes(num_classes, f"{path}/loss")
-        found += self._mistakes_of_pairs(path)
-        found += mistakes_of_steps(self.preprocess or [], input_shape, f"{path}/preprocess")
-        for index, metric in enumerate(self.metrics):
-            found += metric.mistakes(num_classes, f"{path}/metrics/{index}")
-        found += mistakes_of_augmentations(self.augment, input_shape, f"{path}/augment")
-        if self.cutmix is not None and not is_for(PICTURES, input_shape):
-            found.append(not_for(f"{path}/cutmix", "cutmix", PICTURES, input_shape))
-        return found
-
-    def _mistakes_of_pairs(self, path: str) -> list[Mistake]:
-        """What a loss that compares the samples of a batch with each other has no use for."""
-        if self.loss.takes != "embeddings":
-            return []
-        found = [
-            Mistake(
-                f"{path}/{name}",
-                f"{self.loss.type} compares samples of whole classes; {name} mixes the classes",
-                expected=f"no {name} with this loss",
-            )
-            for name in ("mixup", "cutmix")
-            if getattr(self, name) is not None
-        ]
-        if self.batch_size == 1:
-            message = f"{self.loss.type} compares the samples of a batch with each other"
-            found.append(Mistake(f"{path}/batch_size", message, "at least 2", "1"))
-        return found
-
-
-def _unmeasured(monitor: str, measured: list[str]) -> str:
-    return f"{monitor!r} is not measured: {monitor.split('/')[0]} has {', '.join(measured)}"
-
-
-def _is_default_of_a_task(split: str, name: str, loss: Loss | None) -> bool:
-    return any(name in _measured(d.metrics, split, loss) for d in TASK_DEFAULTS.values())
-
-
-def _measured(metrics: Sequence[Metric], split: str, loss: Loss | None) -> list[str]:
-    """The loss, and the metrics that are measured on this split."""
-    if split == "train" and loss is not None and loss.takes == "embeddings":
-        return ["loss"]
-    return ["loss"] + [
-        metric.series() for metric in metrics if split != "train" or isinstance(metric, MeanMetric)
-    ]

@@ -30,8 +30,12 @@ MAX_INGEST_ATTEMPTS = 3
 
 
 def options_digest(options: DatasetOptions) -> str:
-    """SHA-256 of the options, defaults filled in."""
-    return hashlib.sha256(options.model_dump_json().encode()).hexdigest()
+    """SHA-256 of the options, defaults filled in.
+
+    Options that came later count only where they are given, so that digests of before hold.
+    """
+    later = {"layout"} if options.layout is None else set()
+    return hashlib.sha256(options.model_dump_json(exclude=later).encode()).hexdigest()
 
 
 def find_upload(

@@ -39,12 +39,12 @@ class Call:
 class Network(nn.Module):
     """Runs the calls in order. Submodules bear their nodes' names, so state_dict keys do too.
 
-    Input (N, *graph.input_shape), output (N, *graph.output_shape): what ``output`` names.
+    Input (N, *graph.input_shape), output (N, *graph.output_shape): that of the node ``output``.
     """
 
     def __init__(self, calls: list[Call], modules: dict[str, nn.Module], output: str) -> None:
         super().__init__()
-        self.output = output
+        self._output = output
         self.calls = _with_frees(calls, output)
         self.attributes = _attribute_names(list(modules))
         for name, module in modules.items():
@@ -58,7 +58,7 @@ class Network(nn.Module):
             outputs[call.name] = module(*[outputs[name] for name in call.inputs])
             for name in call.frees:
                 del outputs[name]
-        return outputs[self.output]
+        return outputs[self._output]
 
 
 def build(graph: Graph, *, rewrite: bool = True) -> Network:
@@ -154,7 +154,7 @@ def _attribute_names(names: list[str]) -> dict[str, str]:
     {'conv': 'conv', 'train': 'train_'}
     """
     attributes: dict[str, str] = {}
-    reserved = {*dir(nn.Module()), "calls", "attributes", "output", "nearest_mean"}
+    reserved = {*dir(nn.Module()), "calls", "attributes", "_output", "nearest_mean"}
     for name in names:
         attribute = name
         while attribute in reserved or (attribute != name and attribute in names):

@@ -43,6 +43,16 @@ def time_limit(training: TrainingSpec, step: int, num_steps: int) -> Outcome:
     )
 
 
+def no_rate(training: TrainingSpec, step: int, num_steps: int, lr: float) -> Outcome:
+    """The schedule gives what no optimizer can step at."""
+    return _failed(
+        "diverged",
+        f"The schedule {training.schedule.type} gives the learning rate {lr:g} at step {step} of "
+        f"{num_steps}, counted from 0: the training cannot go on from there.",
+        "A schedule gives a finite factor from 0 at every step, such as maximum(…, 0).",
+    )
+
+
 def initial_weights(fit: Fit) -> Outcome:
     """``init_strict`` was asked for, and something does not fit."""
     return _failed(
@@ -50,6 +60,14 @@ def initial_weights(fit: Fit) -> Outcome:
         f"The weights to begin with do not fit the model: {'; '.join(fit.complaints())}.",
         'Name what differs in "init_map", or take what fits with "init_strict": false.',
     )
+
+
+def nothing_to_train(training: TrainingSpec) -> Outcome:
+    """No parameter is left for the optimizer."""
+    message = "The model has no weights to train."
+    if training.freeze:
+        message = f"All weights of the model are frozen by {', '.join(training.freeze)}."
+    return _failed("bad_data", message, 'Leave weights that "freeze" does not name.')
 
 
 def out_of_memory(

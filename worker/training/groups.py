@@ -31,15 +31,24 @@ def freeze(network: Network, graph: Graph, training: TrainingSpec) -> list[nn.Mo
     ]
 
 
+class NothingToTrain(Exception):
+    """Every parameter is frozen, or there is none."""
+
+
 def parameter_groups(
     network: Network, graph: Graph, training: TrainingSpec
 ) -> list[nn.Parameter] | list[dict[str, Any]]:
     """What the optimizer is built on: all parameters, or groups of those that share figures.
 
     ``lr_scale`` of a group is its learning rate as a share of the optimizer's.
+
+    Raises:
+        NothingToTrain: no parameter is left.
     """
     optimizer = training.optimizer
     trained = [p for p in network.parameters() if p.requires_grad]
+    if not trained:
+        raise NothingToTrain
     if not optimizer.groups and training.layer_lr_decay == 1.0:
         return trained
     groups: dict[tuple[float, float | None], list[nn.Parameter]] = {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from safetensors.torch import load
-from torch import nn
 
 from trainyard.spec.initial import renamed
+from worker.training.build import Network
 from worker.training.nearest_mean import NAME as NEAREST_MEAN
 
 _MOST_NAMES = 20  # in one line of the log
@@ -17,17 +18,19 @@ _MOST_NAMES = 20  # in one line of the log
 
 @dataclass
 class Fit:
-    """Names of this network that were matched, or not; ``unexpected`` are the other's."""
+    """Names of this network that were matched, or not; ``unexpected`` are the other's, and of
+    those in ``doubled`` the last was taken."""
 
     matched: list[str]
     missing: list[str]
     unexpected: list[str]
     mismatched: list[str]
+    doubled: list[str]
 
     @property
     def is_whole(self) -> bool:
         """Whether every tensor on either side was matched."""
-        return not (self.missing or self.unexpected or self.mismatched)
+        return not (self.missing or self.unexpected or self.mismatched or self.doubled)
 
     def complaints(self) -> list[str]:
         """What does not fit, in words."""
@@ -35,13 +38,17 @@ class Fit:
             "missing, so as they start": self.missing,
             "not of this model": self.unexpected,
             "of another shape": self.mismatched,
+            "named by several tensors, of which the last was taken": self.doubled,
         }
         return [f"{len(names)} {what}: {_listed(names)}" for what, names in kinds.items() if names]
 
 
-def begin_with(network: nn.Module, weights: bytes, names: Mapping[str, str]) -> Fit:
+def begin_with(network: Network, weights: bytes, names: Mapping[str, str]) -> Fit:
     """Copies every tensor of a safetensors file whose name, by ``names``, and shape fit."""
-    theirs = {renamed(name, names): tensor for name, tensor in load(weights).items()}
+    tensors = load(weights)
+    called = {name: _as_module(renamed(name, names), network) for name in tensors}
+    theirs = {called[name]: tensor for name, tensor in tensors.items()}
+    times = Counter(called.values())
     # The class means of embeddings follow from the data; no weights need have them.
     own = {
         name: tensor
@@ -57,11 +64,18 @@ def begin_with(network: nn.Module, weights: bytes, names: Mapping[str, str]) -> 
             for n, t in own.items()
             if n in theirs and theirs[n].shape != t.shape
         ],
+        doubled=[name for name, count in times.items() if count > 1],
     )
     with torch.no_grad():
         for name in fit.matched:
             own[name].copy_(theirs[name])
     return fit
+
+
+def _as_module(name: str, network: Network) -> str:
+    """A tensor by the name of its layer as by that of its module, which may differ."""
+    layer, dot, rest = name.partition(".")
+    return network.attributes.get(layer, layer) + dot + rest
 
 
 def _listed(names: list[str]) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from trainyard.spec.job import JobSpec
 from trainyard.spec.preprocess import Statistics
+from trainyard.spec.schedules.base import is_rate
 from worker.training import device as devices
 from worker.training import endings, judge
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.finish import finish
+from worker.training.groups import NothingToTrain
 from worker.training.initial import begin_with
 from worker.training.nearest_mean import fit_means
 from worker.training.protocol import Goal, Outcome, Reporter, Split, Stop
@@ -87,6 +89,8 @@ def train(
             }
             ended_early = _train_epochs(run, held_out.get("val"), teller, stop)
             return ended_early or finish(run, graph, splits, held_out, teller, stop)
+    except NothingToTrain:
+        return endings.nothing_to_train(training)
     except (RuntimeError, MemoryError) as error:
         if not devices.is_out_of_memory(error):
             raise
@@ -107,6 +111,8 @@ def _train_epochs(run: Run, val: Samples | None, teller: Teller, stop: Stop) -> 
                 return _interrupt(run, teller)
             if teller.is_over(training.time_limit_seconds):
                 return endings.time_limit(training, position.step, run.num_steps)
+            if not is_rate(run.lr):
+                return endings.no_rate(training, position.step, run.num_steps, run.lr)
             parts = position.parts
             run.step()
             if position.parts != parts:

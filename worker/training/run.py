@@ -85,7 +85,7 @@ class Run:
         rest = len(self.samples) % self.batch_size
         self.num_used = len(self.samples) - (rest if rest == 1 else 0)
         self.step_size = self.batch_size * training.accumulate
-        self.steps_per_epoch = -(-self.num_used // self.step_size)
+        self.steps_per_epoch = training.steps_per_epoch(len(self.samples))
         self.num_steps = training.epochs * self.steps_per_epoch
         self.interval = training.report_interval(self.num_steps)
         capacity = min(self.interval, self.steps_per_epoch)
@@ -107,6 +107,15 @@ class Run:
             or position.step % self.interval == 0
             or position.step_in_epoch == self.steps_per_epoch
         )
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step, before the factors of parameter groups."""
+        training, position = self.training, self.position
+        lr = training.schedule.learning_rate(
+            training.optimizer.lr, position.step, self.steps_per_epoch, self.num_steps
+        )
+        return lr * position.lr_factor
 
     @property
     def last_lr(self) -> float:
@@ -140,7 +149,7 @@ class Run:
             self._pass = self.samples.in_order(order, self.batch_size, self.num_used)
         start = position.step_in_epoch * self.step_size
         stop = min(start + self.step_size, self.num_used)
-        lr = self._lr()
+        lr = self.lr
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group.get("lr_scale", 1.0)
         in_memory(self, lambda: self._set_gradients(start, stop))
@@ -155,13 +164,6 @@ class Run:
         if self._pass is not None:
             self._pass.close()
         self._pass = None
-
-    def _lr(self) -> float:
-        training, position = self.training, self.position
-        lr = training.schedule.learning_rate(
-            training.optimizer.lr, position.step, self.steps_per_epoch, self.num_steps
-        )
-        return lr * position.lr_factor
 
     def _train_mode(self) -> None:
         """Training mode for all that is trained; what is frozen stays as when it is evaluated."""

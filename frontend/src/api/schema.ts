@@ -1459,6 +1459,7 @@ export interface components {
              *       "group": null,
              *       "horizon": 1,
              *       "ignore": [],
+             *       "layout": null,
              *       "picture_size": null,
              *       "predict": "value",
              *       "resize": "stretch",
@@ -1475,6 +1476,7 @@ export interface components {
              *       "target": null,
              *       "task": null,
              *       "time": null,
+             *       "time_format": null,
              *       "volume_size": null,
              *       "window": null
              *     }
@@ -1536,6 +1538,11 @@ export interface components {
              */
             ignore: string[];
             /**
+             * Layout
+             * @default null
+             */
+            layout: ("series" | "series_last" | "pictures" | "pictures_last" | "volumes" | "volumes_last") | null;
+            /**
              * Picture Size
              * @default null
              */
@@ -1583,6 +1590,11 @@ export interface components {
              * @default null
              */
             time: string | null;
+            /**
+             * Time Format
+             * @default null
+             */
+            time_format: string | null;
             /**
              * Volume Size
              * @default null
@@ -2848,6 +2860,8 @@ export interface components {
             predict: "value" | "change" | "direction";
             /** Time */
             time: string | null;
+            /** Time Format */
+            time_format?: string | null;
             /** Window */
             window: number;
         };

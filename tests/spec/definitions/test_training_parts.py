@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.spec.specs import mistakes_of
-from trainyard.spec.check import CheckReport, Limits, check
+from trainyard.spec.check import Limits, check
 from trainyard.spec.job import parse_check
 
 Json = dict[str, Any]
@@ -19,7 +19,8 @@ def checked(
     *,
     task: str = "classification",
     layers: list[Json] | None = None,
-) -> CheckReport:
+) -> list[str]:
+    """The warnings of the check."""
     layers = layers or [{"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
     spec = parse_check(
         {
@@ -27,13 +28,13 @@ def checked(
             "num_classes": 3,
             "task": task,
             "model": {"layers": layers},
-            "training": training,
+            "training": {"preprocess": [], **training},
             "definitions": definitions,
         }
     )
     facts = spec.facts()
     assert facts is not None
-    return check(spec, facts, Limits())
+    return check(spec, facts, Limits())["warnings"]
 
 
 def optimizer(*update: str, **more: Any) -> Json:
@@ -85,6 +86,14 @@ def test_good_ones_have_no_mistakes() -> None:
         ({"schedules": {"own": {"forward": "lr * 2"}}}, "/definitions/schedules/own/forward",
          'unknown name "lr"'),
         ({"augmentations": {"own": {"forward": "flatten(x)"}}}, "/training/augment/0", "(N, 36)"),
+        ({"schedules": {"own": {"args": {"warmup": 100}, "forward": "1"}}},
+         "/definitions/schedules/own/args/warmup", "less than or equal to 0.9"),
+        (optimizer("p = p - lr * g", args={"lr": -0.1}), "/definitions/optimizers/own/args/lr",
+         "greater than 0"),
+        (optimizer("p = p - lr * g", args={"lr": 0}), "/definitions/optimizers/own/args/lr",
+         "greater than 0"),
+        (optimizer("p = p - lr * g", args={"groups": 3}),
+         "/definitions/optimizers/own/args/groups", "a valid list"),
         ({"initializers": {"own": {"forward": "fan"}}}, "/definitions/initializers/own/forward",
          'did you mean "fan_in"?'),
         ({"initializers": {"own": {"forward": "flip(w, 0)"}}},
@@ -160,8 +169,62 @@ def test_numbers_may_end_in_relu_under_a_loss_of_ones_own() -> None:
     layers = [{"type": "flatten"}, {"type": "linear", "out_features": 3}, {"type": "relu"}]
     definitions = {"losses": {"own": {"forward": "mean(abs(output - target))"}}}
     training = {"loss": {"type": "own"}, "metrics": []}
-    warnings = checked(definitions, training, task="regression", layers=layers)["warnings"]
+    warnings = checked(definitions, training, task="regression", layers=layers)
     assert not any("logits" in warning for warning in warnings)
+
+
+def test_what_an_optimizer_lacks_is_told() -> None:
+    found = mistakes_of(lambda: checked(optimizer("m = g"), OWN["optimizers"]))
+    assert "no update assigns p" in found["/definitions/optimizers/own/update"].message
+    idle = optimizer("p = 0.9 * p", "m = m + 1", args={"b": 1})
+    assert [warning.partition(" (")[2] for warning in checked(idle, OWN["optimizers"])] == [
+        "/definitions/optimizers/own/args/b)",
+        "/definitions/optimizers/own/state/m)",
+        "/definitions/optimizers/own/update)",
+        "/definitions/optimizers/own/update)",
+    ]
+
+
+def test_an_argument_that_nothing_reads_is_a_warning() -> None:
+    own = {"schedules": {"own": {"args": {"warmup": 0.1, "z": 1}, "forward": "1"}}}
+    (warning,) = checked(own, OWN["schedules"])
+    assert warning == 'the argument "z" is never read (/definitions/schedules/own/args/z)'
+
+
+@pytest.mark.parametrize(
+    ("section", "definition", "words"),
+    [
+        ("losses", {"forward": "log_p_true"}, "the shape (N,)"),
+        ("metrics", {"forward": "probs"}, "the shape (N, 3)"),
+        ("schedules", {"forward": "softmax(step)"}, "a tensor"),
+        ("augmentations", {"forward": "flatten(x)"}, "(N, 36)"),
+        ("layers", {"params": {"w": {"shape": [7, 3], "init": "normal"}},
+                    "forward": "matmul(x, w)"}, "(7, 3) have no product"),
+        ("activations", {"forward": "flatten(x) - mean(x)"}, None),  # it fits the flat samples
+        ("layers", {"params": {"w": {"shape": [36, 3], "init": "normal"}},
+                    "forward": "matmul(x, w)"}, None),
+    ],
+)  # fmt: skip
+def test_a_definition_that_nothing_uses_is_looked_at_too(
+    section: str, definition: Json, words: str | None
+) -> None:
+    found = checked({section: {"spare": definition}}, {})
+    assert len(found) == (words is not None)
+    if words is not None:
+        assert '"spare" is not used' in found[0]
+        assert words in found[0]
+        assert f"(/definitions/{section}/spare)" in found[0]
+
+
+def test_all_unknown_names_of_an_expression_are_told_at_once() -> None:
+    own = {"losses": {"own": {"forward": "foo(log_p) + bar(p_tru)"}}}
+    found = mistakes_of(lambda: checked(own, OWN["losses"]))
+    message = found["/definitions/losses/own/forward"].message
+    for words in ('function "foo"', 'name "log_p"', 'function "bar"', 'did you mean "p_true"'):
+        assert words in message
+    own = optimizer("d = gg", "p = p - lrr * d")
+    found = mistakes_of(lambda: checked(own, OWN["optimizers"]))
+    assert set(found) == {f"/definitions/optimizers/own/update/{index}" for index in (0, 1)}
 
 
 def test_groups_need_the_argument_that_they_name() -> None:
@@ -173,15 +236,16 @@ def test_groups_need_the_argument_that_they_name() -> None:
 
 
 def test_taking_the_place_of_a_built_in_is_a_warning() -> None:
-    spec = parse_check(
-        {
-            "input_shape": [1, 6, 6],
-            "num_classes": 3,
-            "model": {"layers": [{"type": "flatten"}, {"type": "linear", "out_features": 3}]},
-            "definitions": {"losses": {"focal": {"forward": "-mean(log_p_true)"}}},
-        }
-    )
-    facts = spec.facts()
-    assert facts is not None
-    warnings = check(spec, facts, Limits())["warnings"]
-    assert any('"focal" is your own loss' in warning for warning in warnings)
+    (warning,) = checked({"losses": {"focal": {"forward": "-mean(log_p_true)"}}}, {})
+    assert '"focal" is your own loss' in warning
+    (warning,) = checked({"layers": {"resnet18": {"forward": "x"}}}, {})
+    assert '"resnet18" is your own layer' in warning
+
+
+def test_an_unused_loss_is_looked_at_by_the_task_and_a_term_is_used() -> None:
+    own = {"losses": {"spare": {"forward": "mean(probs)"}, "used": {"forward": "mean(output)"}}}
+    terms = [{"loss": {"type": "used"}}]
+    training = {"loss": {"type": "combined", "terms": terms}, "metrics": []}
+    (found,) = checked(own, training, task="regression")
+    assert '"spare" is not used' in found
+    assert 'no "probs" in regression' in found

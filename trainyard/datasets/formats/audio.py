@@ -1,4 +1,4 @@
-"""Sounds in one folder a class, perhaps under train/ val/ test/: series, or mel spectrograms.
+"""Sounds in one folder a class, or named by a sheet: series, or mel spectrograms.
 
 The option ``audio`` is ``{"form": "series" | "spectrogram", "sample_rate": Hz, "seconds": …,
 "mel_bands": 64}``. Series are (channels, samples) of -1 to 1, spectrograms (1, mel_bands, frames)
@@ -14,18 +14,16 @@ from functools import partial
 from operator import attrgetter
 from statistics import median
 
+from trainyard.datasets import with_sheet
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import (
-    named_classes,
-    parts_by_class,
-    placed_by_folder,
-    readable_only,
-)
+from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.format import Contents, Upload
+from trainyard.datasets.kinds import Kind, Settled, told_headers
 from trainyard.datasets.manifest import AudioInfo
 from trainyard.datasets.picture_form import tell
 from trainyard.datasets.rubbish import data_members
-from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members, read_member
+from trainyard.datasets.sample_files import Loaded, load_members, read_member
+from trainyard.datasets.sheet_files import describing_sheets
 from trainyard.datasets.sounds import (
     FORMAT_NAMES,
     SoundFacts,
@@ -36,7 +34,8 @@ from trainyard.datasets.sounds import (
 )
 
 name = "audio"
-expects = f"a zip of sounds ({FORMAT_NAMES}) in one folder a class"
+expects = f"a zip of sounds ({FORMAT_NAMES}) in one folder a class, or with a sheet that names them"
+follows = partial(with_sheet.follows, {"audio"})
 
 MAX_SNIFFED = 64
 
@@ -52,19 +51,19 @@ def sniff(upload: Upload) -> bool:
 
 def inspect(upload: Upload) -> Contents:
     """Reads all headers, and settles on one rate, length and number of channels."""
-    placed = placed_by_folder(upload, "sounds", expects)
-    names = named_classes(placed, upload)
-    facts: dict[Member, SoundFacts] = {}
-    for place in placed:
-        try:
-            facts[place.member] = inspect_sound(read_member(upload, place.member))
-        except UnreadableFile as e:
-            upload.report.warning(f"left out: {e.detail}", place.member.name)
-    readable = readable_only(placed, set(facts), names, "sound", upload)
+    kind = Kind("sound", "sounds", partial(told_headers, header=_header), _settled)
+    sheets = describing_sheets(upload)
+    return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
+
+
+def _header(upload: Upload, member: Member) -> SoundFacts:
+    return inspect_sound(read_member(upload, member))
+
+
+def _settled(facts: dict[Member, SoundFacts], upload: Upload) -> Settled:
     info = _common_form(list(facts.values()), upload)
     read = partial(load_members, upload, load=partial(_load, upload, info), name=attrgetter("name"))
-    parts = parts_by_class(readable, names, read)
-    return Contents(sample_shape(info), "float32", names, parts, audio=info)
+    return Settled(set(facts), sample_shape(info), "float32", read, audio=info)
 
 
 def _common_form(facts: list[SoundFacts], upload: Upload) -> AudioInfo:

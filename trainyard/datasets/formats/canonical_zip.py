@@ -1,8 +1,8 @@
 """A dataset that was downloaded here: its canonical folder as a zip, which gives the same again.
 
 Every array is read and checked like any stranger's, and their digest has to be the one that
-the manifest tells. Only what follows from the arrays but depends on how they were read, such as
-the last digits of the statistics, is taken from the manifest, where it agrees.
+the manifest tells. Only what the arrays do not tell is taken from the manifest: how files became
+samples, and the last digits of the statistics, where they agree.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from trainyard.datasets.format import Array, Block, Contents, Part, Upload
 from trainyard.datasets.formats.npz import read_array, read_header
 from trainyard.datasets.manifest import DatasetOptions, Manifest, SplitName, target_form
 from trainyard.datasets.stored import StoredArray
+from trainyard.datasets.told_forms import mismatches
 
 name = "trainyard"
 expects = "a dataset that was downloaded from Trainyard"
@@ -64,6 +65,7 @@ def inspect(upload: Upload) -> Contents:
         outputs=manifest.outputs,
         features=manifest.features,
         series=manifest.series,
+        arrays=manifest.arrays,
         is_split=True,
     )
 
@@ -81,6 +83,10 @@ def complete(upload: Upload, manifest: Manifest) -> Manifest:
         )
     kept: dict[str, Any] = {
         "split_options": told.split_options,
+        "audio": told.audio,
+        "grey_window": told.grey_window,
+        "pictures": told.pictures,
+        "made_of": told.made_of,
         "made_splits": [split for split in told.made_splits if split in manifest.splits],
     }
     if _agree(told.statistics, manifest.statistics):
@@ -138,6 +144,8 @@ def _check_manifest(manifest: Manifest, upload: Upload) -> None:
         report.error("a class name stands twice", MANIFEST)
     if manifest.features and len(manifest.features) != shape[0]:
         report.error(f"{len(manifest.features)} features, but {shape[0]} channels", MANIFEST)
+    for why in mismatches(manifest, upload.limits):
+        report.error(why, MANIFEST)
     report.raise_if_rejected()
 
 

@@ -1,11 +1,13 @@
 """COCO segmentation: pictures, and JSON files of the polygons and masks in them.
 
 Instances are united to one mask of classes a picture, over a background; splits are told by the
-names of the annotation files or their folders.
+names of the annotation files or their folders. Annotation files are read element by element, up to
+2 GiB each; an image's size may be left out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,13 +15,13 @@ import numpy as np
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.coco_files import (
-    Annotated,
+    Annotations,
     Pictures,
     annotation_files,
     read_annotations,
     split_of,
 )
-from trainyard.datasets.coco_masks import Region, class_mask
+from trainyard.datasets.coco_masks import class_mask
 from trainyard.datasets.format import Contents, Part, Upload
 from trainyard.datasets.labels import check_class_names
 from trainyard.datasets.manifest import SplitName
@@ -32,8 +34,18 @@ from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
 
 name = "coco"
 expects = "a zip of pictures and COCO annotations (instances_train.json, …) with segmentations"
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
-Document = dict[str, list[dict[str, Any]]]
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture, and the numbers of its annotations."""
+
+    split: SplitName
+    member: Member
+    document: Annotations
+    numbers: list[int]
+    size: tuple[int, int] = (0, 0)  # (H, W), as soon as its header was read
 
 
 def sniff(upload: Upload) -> bool:
@@ -48,14 +60,14 @@ def inspect(upload: Upload) -> Contents:
     pictures = Pictures(data_members(upload))
     samples, facts = [], []
     for member, document in documents.items():
-        for sample in _annotated(member, document, numbers, pictures, upload):
+        for sample, claimed in _annotated(member, document, pictures, upload):
             found = facts_of(upload, sample.member)
-            if isinstance(found, PictureFacts) and found.size == sample.size:
-                samples.append(sample)
+            if isinstance(found, PictureFacts) and claimed in (found.size, (None, None)):
+                samples.append(replace(sample, size=found.size))
                 facts.append(found)
                 continue
             if isinstance(found, PictureFacts):
-                sizes = (" × ".join(map(str, s)) for s in (found.size, sample.size))
+                sizes = (" × ".join(map(str, s)) for s in (found.size, claimed))
                 found = "a picture of {}, but annotations for {} (H × W)".format(*sizes)
             upload.report.warning(f"left out: {found}", sample.member.name)
     if not samples:
@@ -63,7 +75,7 @@ def inspect(upload: Upload) -> Contents:
     by_place = dict(enumerate(facts))
     form, kept = settle_named(by_place, upload, lambda place: samples[place].member.name)
     samples = [samples[place] for place in kept]
-    load = partial(_load, upload, form)
+    load = partial(_load, upload, form, numbers)
     parts = []
     for split in ("train", "val", "test"):
         chosen = [s for s in samples if s.split == split]
@@ -76,10 +88,10 @@ def inspect(upload: Upload) -> Contents:
     )
 
 
-def _documents(upload: Upload) -> dict[Member, Document]:
+def _documents(upload: Upload) -> dict[Member, Annotations]:
     """One file of annotations a split; of several the one that is called instances."""
     by_split: dict[SplitName, Member] = {}
-    documents: dict[Member, Document] = {}
+    documents: dict[Member, Annotations] = {}
     for member in annotation_files(upload):
         document, split = read_annotations(upload, member), split_of(member.path)
         if document is None:
@@ -97,11 +109,13 @@ def _documents(upload: Upload) -> dict[Member, Document]:
     return documents
 
 
-def _classes(documents: dict[Member, Document], upload: Upload) -> tuple[dict[int, int], list[str]]:
+def _classes(
+    documents: dict[Member, Annotations], upload: Upload
+) -> tuple[dict[int, int], list[str]]:
     """Class by category's id, and the names; a category called background is the background."""
     categories: dict[int, str] = {}
     for member, document in documents.items():
-        for entry in document["categories"]:
+        for entry in document.categories:
             key, text = entry.get("id"), entry.get("name")
             if type(key) is not int or not isinstance(text, str):
                 upload.report.error(f"a category without id or name: {entry!r:.100}", member.name)
@@ -119,63 +133,50 @@ def _classes(documents: dict[Member, Document], upload: Upload) -> tuple[dict[in
 
 
 def _annotated(
-    member: Member, document: Document, numbers: dict[int, int], pictures: Pictures, upload: Upload
-) -> list[Annotated]:
+    member: Member, document: Annotations, pictures: Pictures, upload: Upload
+) -> list[tuple[Sample, tuple[Any, Any]]]:
+    """The samples of a file, and the sizes (H, W) that it claims for them."""
     split, report = split_of(member.path), upload.report
-    samples: dict[Any, Annotated] = {}
-    for entry in document["images"]:
-        key, file_name = entry.get("id"), entry.get("file_name")
-        size = (entry.get("height"), entry.get("width"))
-        if type(key) not in (int, str) or not isinstance(file_name, str) or key in samples:
-            report.error(f"an image without id or file_name: {entry!r:.100}", member.name)
+    known = {entry["id"] for entry in document.categories}
+    for category in document.used:
+        if category not in known:
+            report.error(f"an annotation of no known category: {category!r:.100}", member.name)
+    samples = []
+    seen: set[Any] = set()
+    for image, numbers in zip(document.images, document.by_image(), strict=True):
+        if image.key is None or not isinstance(image.file_name, str) or image.key in seen:
+            report.error(f"an image without id or file_name: {image!r:.100}", member.name)
             continue
-        found = pictures.find(file_name, member, split)
+        seen.add(image.key)
+        found = pictures.find(image.file_name, member, split)
         if found is None:
-            report.warning("left out: not in the archive, or there twice", file_name)
+            report.warning("left out: not in the archive, or there twice", image.file_name)
         else:
-            samples[key] = Annotated(split, found, size)
-    num_crowds = num_boxes = num_lost = 0
-    for entry in document["annotations"]:
-        number, key = numbers.get(_hashable(entry.get("category_id"))), entry.get("image_id")
-        if number is None:
-            report.error(f"an annotation of no known category: {entry!r:.100}", member.name)
-        elif not entry.get("segmentation"):
-            num_boxes += 1
-        elif (sample := samples.get(_hashable(key))) is None:
-            num_lost += 1
-        else:
-            is_crowd, area = bool(entry.get("iscrowd")), entry.get("area")
-            area = float(area) if isinstance(area, int | float) else 0.0
-            sample.regions.append(Region(number, entry["segmentation"], area, is_crowd))
-            num_crowds += is_crowd
+            samples.append((Sample(split, found, document, numbers), image.size))
     report.raise_if_rejected()
     for count, note in (
-        (num_crowds, "crowds were drawn beneath the other annotations"),
-        (num_boxes, "annotations without a segmentation were ignored"),
-        (num_lost, "annotations of pictures that are not there were ignored"),
+        (document.num_crowds, "crowds were drawn beneath the other annotations"),
+        (document.num_boxes, "annotations without a segmentation were ignored"),
+        (document.num_lost, "annotations of pictures that are not there were ignored"),
     ):
         if count:
             report.warning(f"{count:,} {note}", member.name)
-    return list(samples.values())
+    return samples
 
 
-def _hashable(key: Any) -> Any:
-    return key if isinstance(key, int | str) else None
-
-
-def _load(upload: Upload, form: CommonForm, sample: Annotated) -> Loaded:
+def _load(upload: Upload, form: CommonForm, classes: dict[int, int], sample: Sample) -> Loaded:
     data = upload.archive.read(sample.member, upload.limits.max_picture_bytes)
     picture = form.decoded(data, upload.decoder)
     try:
-        mask = class_mask(sample.regions, *sample.size)
+        mask = class_mask(sample.document.regions(sample.numbers, classes), *sample.size)
     except UnreadableFile as e:
         raise UnreadableFile(f"its annotations: {e.detail}") from e
     return picture, resized_mask(mask, form.size, form.resize)
 
 
-def _name(sample: Annotated) -> str:
+def _name(sample: Sample) -> str:
     return sample.member.name
 
 
-def _name_of(samples: list[Annotated], index: int) -> str:
+def _name_of(samples: list[Sample], index: int) -> str:
     return samples[index].member.name

@@ -6,6 +6,7 @@ imported then, so that processes that merely know the formats do not load pyarro
 
 from __future__ import annotations
 
+from trainyard.datasets.followed import TABLES
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.tables.dialect import SNIFFED_BYTES, sniff_dialect
 from trainyard.datasets.tables.members import holds_pictures, tables_of
@@ -16,6 +17,7 @@ expects = (
     "first row, or a zip of such with the same columns"
 )
 takes_plain_files = True
+follows = frozenset(TABLES)
 MAX_SNIFFED = 8  # members: those that come first by name
 
 

@@ -1,10 +1,11 @@
-"""DICOM: files of one picture each, in one folder a class, perhaps under train/ val/ test/.
+"""DICOM: files of one picture each, in one folder a class, or named by a sheet (labels.csv).
 
 Values are those of the modality LUT, such as Hounsfield units, as float32; the option
 ``grey_window``, ``{"center": 40, "width": 400}``, makes them 0 to 255 by window and level. Pictures
 of small bright values (MONOCHROME1) are turned, of several frames the first is taken, and other
 sizes become the commonest, or ``picture_size``. Uncompressed files are read, and RLE, JPEG of 8
-bits, JPEG-LS and JPEG 2000; others, such as JPEG Lossless, are left out by name. Patients are told
+bits, JPEG Lossless, JPEG-LS and JPEG 2000; others, such as MPEG, are left out by name. Slices of a
+series are samples by themselves, which is said. Patients are told
 apart by PatientID, so that splits by group keep each in one of them.
 """
 
@@ -14,22 +15,20 @@ from collections import Counter
 from functools import partial
 from operator import attrgetter
 
+from trainyard.datasets import with_sheet
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import (
-    Placed,
-    named_classes,
-    parts_by_class,
-    placed_by_folder,
-    readable_only,
-)
+from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.dicom import DicomFacts, inspect_dicom, is_dicom, read_dicom
 from trainyard.datasets.format import Contents, Upload
+from trainyard.datasets.kinds import Kind, Settled, told_headers
 from trainyard.datasets.picture_form import common_size, tell
 from trainyard.datasets.rubbish import data_members
-from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members, read_member
+from trainyard.datasets.sample_files import Loaded, load_members, read_member
+from trainyard.datasets.sheet_files import describing_sheets
 
 name = "dicom"
-expects = "a zip of DICOM files in one folder a class"
+expects = "a zip of DICOM files in one folder a class, or with a sheet that names them"
+follows = partial(with_sheet.follows, {"picture_size", "grey_window"})
 
 MAX_SNIFFED = 64
 HEADER_BYTES = 132
@@ -46,16 +45,16 @@ def sniff(upload: Upload) -> bool:
 
 def inspect(upload: Upload) -> Contents:
     """Reads all headers, groups the files by patient, and settles on one size."""
-    placed = placed_by_folder(upload, "DICOM files", expects)
-    names = named_classes(placed, upload)
-    facts: dict[Member, DicomFacts] = {}
-    for place in placed:
-        try:
-            data = read_member(upload, place.member)
-            facts[place.member] = inspect_dicom(data, upload.limits)
-        except UnreadableFile as e:
-            upload.report.warning(f"left out: {e.detail}", place.member.name)
-    readable = readable_only(placed, set(facts), names, "DICOM file", upload)
+    kind = Kind("DICOM file", "DICOM files", partial(told_headers, header=_header), _settled)
+    sheets = describing_sheets(upload)
+    return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
+
+
+def _header(upload: Upload, member: Member) -> DicomFacts:
+    return inspect_dicom(read_member(upload, member), upload.limits)
+
+
+def _settled(facts: dict[Member, DicomFacts], upload: Upload) -> Settled:
     channels = _common_channels(facts, upload)
     window = upload.options.grey_window
     if window and channels != 1:
@@ -63,11 +62,11 @@ def inspect(upload: Upload) -> Contents:
     size = common_size([f.size for f in facts.values()], upload)
     frames = sum(f.num_frames > 1 for f in facts.values())
     tell({"files have several frames, of which the first was taken": frames}, len(facts), upload)
+    _tell_series(facts, upload)
     load = partial(_load, upload, channels, size)
     read = partial(load_members, upload, load=load, name=attrgetter("name"))
-    groups = _patients(readable, facts, upload)
-    parts = parts_by_class(readable, names, read, groups)
-    return Contents((channels, *size), "float32", names, parts, grey_window=window)
+    groups = _patients(facts, upload)
+    return Settled(set(facts), (channels, *size), "float32", read, groups, grey_window=window)
 
 
 def _common_channels(facts: dict[Member, DicomFacts], upload: Upload) -> int:
@@ -79,19 +78,28 @@ def _common_channels(facts: dict[Member, DicomFacts], upload: Upload) -> int:
     return next(iter(counts))
 
 
-def _patients(
-    placed: list[Placed], facts: dict[Member, DicomFacts], upload: Upload
-) -> dict[Member, int]:
+def _patients(facts: dict[Member, DicomFacts], upload: Upload) -> dict[Member, int]:
     """A number for each patient; files that name none are each a group of their own."""
     numbers: dict[str, int] = {}
     groups: dict[Member, int] = {}
-    for place in placed:
-        key = facts[place.member].patient or f"\0{place.member.name}"
-        groups[place.member] = numbers.setdefault(key, len(numbers))
+    for member, fact in facts.items():
+        key = fact.patient or f"\0{member.name}"
+        groups[member] = numbers.setdefault(key, len(numbers))
     nameless = sum(not f.patient for f in facts.values())
     tell({"files have no PatientID and count as patients of their own": nameless}, len(facts),
          upload)  # fmt: skip
     return groups
+
+
+def _tell_series(facts: dict[Member, DicomFacts], upload: Upload) -> None:
+    """Slices of a series are samples by themselves here, which is not what every task means."""
+    counts = Counter(f.series for f in facts.values() if f.series)
+    series = [count for count in counts.values() if count > 1]
+    note = (
+        f"files are of {len(series):,} series of several files each: every slice became a sample "
+        "of its own. For whole series as volumes convert them to NIfTI"
+    )
+    tell({note: sum(series)}, len(facts), upload)
 
 
 def _load(upload: Upload, channels: int, size: tuple[int, int], member: Member) -> Loaded:

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from trainyard.datasets.class_folders import (
-    named_classes,
-    parts_by_class,
-    placed_by_folder,
-    readable_only,
-)
+from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.format import Contents, Upload
-from trainyard.datasets.picture_files import (
-    PICTURES,
-    blocks,
-    facts_of,
-    looks_like_picture,
-    readable,
-    settle,
-)
+from trainyard.datasets.kinds import PICTURE_KIND
+from trainyard.datasets.picture_files import PICTURES, facts_of, looks_like_picture
 from trainyard.datasets.pictures import PictureFacts
 from trainyard.datasets.rubbish import data_members
 
@@ -26,6 +13,7 @@ name = "folders"
 expects = (
     f"an archive of {PICTURES} in one folder a class, with or without train/, val/ and test/ above"
 )
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
 MAX_SNIFFED = 64
 
@@ -40,18 +28,4 @@ def sniff(upload: Upload) -> bool:
 
 def inspect(upload: Upload) -> Contents:
     """Places every picture, reads all headers, and settles on one form."""
-    placed = placed_by_folder(upload, "pictures", expects)
-    names = named_classes(placed, upload)
-    facts = readable(upload, [p.member for p in placed])
-    if facts:
-        form, facts = settle(facts, upload)
-    kept = readable_only(placed, set(facts), names, "picture", upload)
-    parts = parts_by_class(kept, names, partial(blocks, upload, form=form))
-    return Contents(
-        form.input_shape,
-        form.dtype,
-        names,
-        parts,
-        pictures=form.recorded,
-        grey_window=form.window,
-    )
+    return by_folder(PICTURE_KIND, expects, upload)

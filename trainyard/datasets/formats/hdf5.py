@@ -11,15 +11,16 @@ from typing import Any
 from trainyard.datasets.archive import Member
 from trainyard.datasets.array_names import CLASS_NAMES, Role, pairs_of, role_of
 from trainyard.datasets.arrays import contents_of, read_small
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.hdf5 import SIGNATURE, members, stored_array
 from trainyard.datasets.rubbish import data_members
+from trainyard.datasets.split_words import SPLIT_FOLDERS
 from trainyard.datasets.stored import StoredArray
 
 name = "hdf5"
 expects = "an HDF5 file with x and y, x_train and y_train, …, or groups train, val, test of x and y"
 takes_plain_files = True
+follows = frozenset({"task", "layout"})
 
 MAX_SNIFFED = 16
 MAX_CLASS_NAMES = 100_000

@@ -26,6 +26,7 @@ expects = (
     "a zip of idx files as MNIST has them (train-images-idx3-ubyte, train-labels-idx1-ubyte, "
     "t10k-…; gzipped or not)"
 )
+follows = frozenset({"task", "layout"})
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_SNIFFED = 64  # members: a dataset of idx files has a handful

@@ -1,4 +1,4 @@
-"""NIfTI volumes: in class folders, or images and labels of a segmentation.
+"""NIfTI volumes: in class folders, named by a sheet, or images and labels of a segmentation.
 
 Labels are found by their folders: ``images`` and ``labels`` (or ``masks``), or those of the
 Medical Segmentation Decathlon and of nnU-Net, ``imagesTr`` and ``labelsTr``, with the names of
@@ -15,18 +15,16 @@ from operator import attrgetter
 
 import numpy as np
 
+from trainyard.datasets import with_sheet
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import (
-    named_classes,
-    parts_by_class,
-    placed_by_folder,
-    readable_only,
-)
+from trainyard.datasets.class_folders import by_folder
 from trainyard.datasets.format import Contents, Part, Upload
+from trainyard.datasets.kinds import Kind, Settled, told_headers
 from trainyard.datasets.mask_values import MaskClasses, mask_classes
 from trainyard.datasets.picture_form import tell
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sample_files import Loaded, UnreadableFile, load_members
+from trainyard.datasets.sheet_files import describing_sheets
 from trainyard.datasets.volume_pairs import Pair, find_pairs, has_labels, stored_names
 from trainyard.datasets.volumes import (
     HEADER_BYTES,
@@ -44,6 +42,7 @@ expects = (
     "a zip of NIfTI volumes (.nii, .nii.gz) in one folder a class, or in images/ and labels/ "
     "(imagesTr/, labelsTr/)"
 )
+follows = partial(with_sheet.follows, {"volume_size"})
 
 MAX_SNIFFED = 64
 SPACING_RATIO = 1.05  # beyond which volumes of different spacing are worth a word
@@ -58,24 +57,22 @@ def sniff(upload: Upload) -> bool:
 def inspect(upload: Upload) -> Contents:
     """Reads all headers, and the labels of a segmentation, and settles on one shape."""
     members = data_members(upload)
-    return _segmented(upload) if has_labels(members) else _classified(upload)
+    if has_labels(members):
+        return _segmented(upload)
+    kind = Kind("volume", "volumes", partial(told_headers, header=_header), _settled)
+    sheets = describing_sheets(upload)
+    return with_sheet.by_sheet(sheets, kind, upload) if sheets else by_folder(kind, expects, upload)
 
 
-def _classified(upload: Upload) -> Contents:
-    placed = placed_by_folder(upload, "volumes", expects)
-    names = named_classes(placed, upload)
-    facts: dict[Member, VolumeFacts] = {}
-    for place in placed:
-        found = _facts(upload, place.member)
-        if isinstance(found, VolumeFacts):
-            facts[place.member] = found
-        else:
-            upload.report.warning(f"left out: {found}", place.member.name)
-    readable = readable_only(placed, set(facts), names, "volume", upload)
+def _header(upload: Upload, member: Member) -> VolumeFacts:
+    return inspect_volume(_start(upload, member), upload.limits)
+
+
+def _settled(facts: dict[Member, VolumeFacts], upload: Upload) -> Settled:
     shape = _common_shape(list(facts.values()), upload)
     load = partial(_load, upload, shape)
     read = partial(load_members, upload, load=load, name=attrgetter("name"))
-    return Contents(shape, "float32", names, parts_by_class(readable, names, read))
+    return Settled(set(facts), shape, "float32", read)
 
 
 def _segmented(upload: Upload) -> Contents:
@@ -112,13 +109,6 @@ def _name_of(pairs: list[Pair], index: int) -> str:
 def _start(upload: Upload, member: Member) -> bytes:
     with upload.archive.stream(member) as stream:
         return stream.read(HEADER_BYTES)
-
-
-def _facts(upload: Upload, member: Member) -> VolumeFacts | str:
-    try:
-        return inspect_volume(_start(upload, member), upload.limits)
-    except UnreadableFile as e:
-        return e.detail
 
 
 def _pair_facts(upload: Upload, pair: Pair) -> VolumeFacts:

@@ -33,6 +33,7 @@ expects = (
     "a .npz, or an archive of .npy files, with x_train, y_train, x_test, y_test (and x_val, "
     "y_val), or train_images, train_labels, val_images, …, or x and y"
 )
+follows = frozenset({"task", "layout"})
 
 MAX_HEADER_BYTES = 10_000
 MAX_NAMES_BYTES = 10_000_000

@@ -6,6 +6,7 @@ imported then, so that processes that merely know the formats do not load pyarro
 
 from __future__ import annotations
 
+from trainyard.datasets.followed import TABLES
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.tables.members import tables_of
 
@@ -15,6 +16,7 @@ expects = (
     "their labels as Hugging Face has them"
 )
 takes_plain_files = True
+follows = frozenset({*TABLES, "picture_size", "resize", "grey_window"})
 MAGIC = b"PAR1"
 MAX_SNIFFED = 8  # members: those that come first by name
 

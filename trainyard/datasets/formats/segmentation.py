@@ -1,22 +1,30 @@
 """Pictures and masks: folders ``images`` and ``masks`` beside each other.
 
-Either ``masks/<name>`` belongs to ``images/<name>``, and its values are classes; or every
-picture has folders of its own (``<id>/images/x.png``, ``<id>/masks/*.png``), and its masks, one an
-object, are united: what any of them covers is foreground. ``train``, ``val`` and ``test`` may
-stand above or below.
+Either ``masks/<name>`` belongs to ``images/<name>``, and its values or colours are classes
+(``mask_pairs`` knows other names too); or every picture has folders of its own
+(``<id>/images/x.png``, ``<id>/masks/*.png``), and its masks, one an object, are united: what any
+of them covers is foreground. ``train``, ``val`` and ``test`` may stand above or below.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
 
 import numpy as np
 
 from trainyard.datasets.archive import Member
-from trainyard.datasets.class_folders import SPLIT_FOLDERS
 from trainyard.datasets.format import Contents, Part, Upload
-from trainyard.datasets.mask_classes import FOREGROUND, MaskClasses, classes_of
+from trainyard.datasets.mask_classes import FOREGROUND, classes_of_files
+from trainyard.datasets.mask_pairs import (
+    ByPlace,
+    are_by_object,
+    are_pairs,
+    by_folder_names,
+    by_words,
+    paired,
+    united,
+)
+from trainyard.datasets.mask_survey import MaskSurvey
 from trainyard.datasets.picture_files import (
     PICTURES,
     facts_of,
@@ -34,25 +42,34 @@ expects = (
     f"an archive of {PICTURES} in folders images/ and masks/, with or without train/, val/ and "
     "test/, or one such pair of folders a picture"
 )
+follows = frozenset({"picture_size", "resize", "grey_window"})
 
-IMAGE_FOLDERS = {"images", "image", "imgs", "img", "jpegimages"}
-MASK_FOLDERS = {"masks", "mask", "annotations", "segmentationclass", "segmentations"}
-MASK_ENDINGS = ("_mask", "-mask", "_masks", "_label", "_labels", "_gt", "_seg", "_segmentation")
-
-Place = tuple[str, ...]  # the folders of a file, without the one that says image or mask
+NUM_PROBED = 8
+MAX_LEVELS = 64  # different values of a mask whose folder is not called so
+MIN_REPEATED = 4  # pixels a value, as the smallest of photographs have few values too
+COARSE = 0.9  # or the share of its pixels that its commonest values have, as JPEG blurs masks
+NUM_COMMONEST = 8
 
 
 def sniff(upload: Upload) -> bool:
-    """Files like pictures in folders of both kinds."""
-    kinds = {found[0] for m in data_members(upload) if (found := _role(m)) and _is_file(m)}
-    return kinds == {"image", "mask"}
+    """Files like pictures in folders of both kinds, or files that can be nothing but masks."""
+    if upload.options.task not in (None, "segmentation"):
+        return False
+    members = [m for m in data_members(upload) if _is_file(m)]
+    images, masks, _ = by_folder_names(members)
+    if images and masks:
+        return True
+    images, masks, _ = by_words(members)
+    if not (images and masks and are_pairs(images, masks)):
+        return False
+    return upload.options.task == "segmentation" or _look_like_masks(masks, upload)
 
 
 def inspect(upload: Upload) -> Contents:
     """Pairs pictures with masks, reads headers, and finds the classes."""
     images, masks = _by_place(upload)
-    by_object = _is_by_object(images, masks)
-    scenes = _united(images, masks) if by_object else _paired(images, masks)
+    by_object = are_by_object(images, masks)
+    scenes = united(images, masks) if by_object else paired(images, masks)
     _tell_lone(scenes, masks, upload)
     scenes = [scene for scene in scenes if scene.masks]
     if not scenes:
@@ -63,7 +80,10 @@ def inspect(upload: Upload) -> Contents:
         upload.report.reject("no picture with a mask of its size can be read")
     form, facts = settle({s.picture: facts[s.picture] for s in scenes}, upload)
     scenes = [s for s in scenes if s.picture in facts]
-    classes = None if by_object else _classes(scenes, upload)
+    classes = None
+    if not by_object:
+        scenes, survey = _surveyed(scenes, upload)
+        classes = classes_of_files(survey, upload)
     parts = []
     for split in ("train", "val", "test"):
         chosen = [s for s in scenes if s.split == split]
@@ -92,73 +112,34 @@ def _is_file(member: Member) -> bool:
     return looks_like_picture(member) or not member.path.suffix
 
 
-def _role(member: Member) -> tuple[str, Place] | None:
-    """("image" or "mask", its other folders), by the lowest folder that says so."""
-    folders = member.path.parts[:-1]
-    for at in range(len(folders) - 1, -1, -1):
-        for role, words in (("image", IMAGE_FOLDERS), ("mask", MASK_FOLDERS)):
-            if folders[at].lower() in words:
-                return role, (*folders[:at], *folders[at + 1 :])
-    return None
+def _look_like_masks(masks: ByPlace, upload: Upload) -> bool:
+    """Whether some of the files have few values, and not those of photographs."""
+    found = [mask for group in masks.values() for mask in group]
+    probed = found[:: max(1, len(found) // NUM_PROBED)][:NUM_PROBED]
+    return all(_looks_like_mask(mask, upload) for mask in probed)
 
 
-def _by_place(upload: Upload) -> tuple[dict[Place, list[Member]], dict[Place, list[Member]]]:
-    found: dict[str, dict[Place, list[Member]]] = {
-        "image": defaultdict(list),
-        "mask": defaultdict(list),
-    }
-    for member in data_members(upload, tell=True):
-        role = _role(member)
-        if role is None:
-            text = "left out: stands in no folder of images or masks"
-            upload.report.warning(text, member.name)
-        else:
-            found[role[0]][role[1]].append(member)
-    return found["image"], found["mask"]
+def _looks_like_mask(member: Member, upload: Upload) -> bool:
+    try:
+        _, counts = np.unique(mask_values(upload, member), return_counts=True)
+    except UnreadablePicture:
+        return False
+    commonest = np.sort(counts)[-NUM_COMMONEST:]
+    few = min(MAX_LEVELS, counts.sum() // MIN_REPEATED)
+    return len(counts) <= few or bool(commonest.sum() >= COARSE * counts.sum())
 
 
-def _is_by_object(images: dict[Place, list[Member]], masks: dict[Place, list[Member]]) -> bool:
-    """Whether each picture has folders of its own, and somewhere more masks than one."""
-    return all(len(group) == 1 for group in images.values()) and any(
-        len(group) > 1 for group in masks.values()
-    )
+def _by_place(upload: Upload) -> tuple[ByPlace, ByPlace]:
+    members = data_members(upload, tell=True)
+    images, masks, others = by_folder_names(members)
+    if not (images and masks):
+        images, masks, others = by_words(members)
+    for member in others:
+        upload.report.warning("left out: stands in no folder of images or masks", member.name)
+    return images, masks
 
 
-def _united(images: dict[Place, list[Member]], masks: dict[Place, list[Member]]) -> list[Scene]:
-    return _with_splits(
-        [(place, Scene(group[0], masks.get(place, []))) for place, group in images.items()]
-    )
-
-
-def _paired(images: dict[Place, list[Member]], masks: dict[Place, list[Member]]) -> list[Scene]:
-    scenes = []
-    for place, group in images.items():
-        by_stem = {_stem(mask): mask for mask in masks.get(place, [])}
-        for picture in group:
-            mask = by_stem.get(picture.path.stem.lower())
-            scenes.append((place, Scene(picture, [mask] if mask else [])))
-    return _with_splits(scenes)
-
-
-def _stem(mask: Member) -> str:
-    stem = mask.path.stem.lower()
-    ending = next((e for e in MASK_ENDINGS if stem.endswith(e) and stem != e), "")
-    return stem.removesuffix(ending)
-
-
-def _with_splits(placed: list[tuple[Place, Scene]]) -> list[Scene]:
-    """Split folders count if one of them is that of training."""
-    splits = [
-        next((SPLIT_FOLDERS[f.lower()] for f in place if f.lower() in SPLIT_FOLDERS), None)
-        for place, _ in placed
-    ]
-    if "train" in splits:
-        for (_, scene), split in zip(placed, splits, strict=True):
-            scene.split = split or "train"
-    return [scene for _, scene in placed]
-
-
-def _tell_lone(scenes: list[Scene], masks: dict[Place, list[Member]], upload: Upload) -> None:
+def _tell_lone(scenes: list[Scene], masks: ByPlace, upload: Upload) -> None:
     used = {mask for scene in scenes for mask in scene.masks}
     for scene in scenes:
         if not scene.masks:
@@ -185,20 +166,22 @@ def _masks_fit(scene: Scene, facts: PictureFacts, upload: Upload) -> bool:
     return True
 
 
-def _classes(scenes: list[Scene], upload: Upload) -> MaskClasses:
-    """The classes of all values that stand in the masks, which are read for that."""
-    values: set[int] = set()
-    num_lossy = 0
+def _surveyed(scenes: list[Scene], upload: Upload) -> tuple[list[Scene], MaskSurvey]:
+    """The scenes whose masks can be read, and what stands in them."""
+    survey = MaskSurvey()
+    kept = []
     for scene in scenes:
-        for mask in scene.masks:
-            try:
-                values.update(np.unique(mask_values(upload, mask)).tolist())
-            except UnreadablePicture:
-                continue  # told when the samples are read
-            num_lossy += _format_of(upload, mask) == "JPEG"
-    if not values:
+        try:
+            for mask in scene.masks:
+                is_lossy = _format_of(upload, mask) == "JPEG"
+                survey.add(mask_values(upload, mask), is_lossy=is_lossy)
+        except UnreadablePicture as e:
+            upload.report.warning(f"left out: {e.detail}", scene.masks[0].name)
+        else:
+            kept.append(scene)
+    if not kept:
         upload.report.reject("no mask can be read")
-    return classes_of(values, num_lossy == len(scenes), upload)
+    return kept, survey
 
 
 def _format_of(upload: Upload, member: Member) -> str:

@@ -35,6 +35,7 @@ from trainyard.datasets.webdataset import (
 
 name = "webdataset"
 expects = "tar shards of <key>.jpg (png, webp) with <key>.cls (json, txt) or <key>.seg.png"
+follows = frozenset({"target", "picture_size", "resize", "grey_window"})
 
 NUM_SNIFFED = 16
 
@@ -121,6 +122,8 @@ def _mask_values(source: Source, header: PictureFacts, upload: Upload) -> set[in
     if mask.shape != header.size:
         sizes = (" × ".join(map(str, s)) for s in (header.size, mask.shape))
         raise UnreadableFile("a picture of {}, but a mask of {} (H × W)".format(*sizes))
+    if mask.dtype != np.uint16:
+        raise UnreadableFile("a mask of colours; expected class indices")
     return {int(v) for v in np.unique(mask)}
 
 

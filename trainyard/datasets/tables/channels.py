@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trainyard.datasets.facts import Example
 from trainyard.datasets.format import Upload
+from trainyard.datasets.gathered import MAX_EXAMPLES
 from trainyard.datasets.labels import natural_key
 from trainyard.datasets.tables.stored import Stored
 from trainyard.datasets.tables.survey import Column
@@ -89,7 +91,8 @@ def _leave_out(name: str, why: str, asked: bool, upload: Upload) -> None:
     if asked:
         upload.report.error(f'options.features: column "{name}": {why}')
     else:
-        upload.report.warning(f'left out: column "{name}": {why}')
+        message = f'left out: column "{name}": {why}'
+        upload.report.finding("left-out-column", "warning", message, 1, [Example(name=name)])
 
 
 def complete_rows(
@@ -114,9 +117,14 @@ def tell_missing(
     if not missing.any():
         return
     wrong = column.num_wrong if column.kind == "number" else 0
-    rows = np.flatnonzero(missing)[:NUM_EXAMPLES]
-    where = "; ".join(stored.name_of(int(row)) for row in rows)
+    names = [stored.name_of(row) for row in np.flatnonzero(missing)[:MAX_EXAMPLES].tolist()]
+    where = "; ".join(names[:NUM_EXAMPLES])
+    num = int(missing.sum())
     text = f", of which {wrong:,} hold no number ({', '.join(column.examples)})" if wrong else ""
-    upload.report.warning(
-        f'left out: {int(missing.sum()):,} row(s) without "{column.name}"{text}: {where}'
+    upload.report.finding(
+        "missing-cells",
+        "warning",
+        f'left out: {num:,} row(s) without "{column.name}"{text}: {where}',
+        num,
+        [Example(name=name) for name in names],
     )

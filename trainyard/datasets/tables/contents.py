@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainyard.datasets.format import Contents, Upload
 from trainyard.datasets.manifest import DatasetOptions
+from trainyard.datasets.tables.marks import tell_marks
 from trainyard.datasets.tables.roles import roles_of
 from trainyard.datasets.tables.series import series_contents
 from trainyard.datasets.tables.source import Source, check_columns
@@ -22,6 +23,8 @@ def table_contents(sources: list[Source], upload: Upload) -> Contents:
     columns = survey(sources, names)
     if not next(iter(columns.values())).num_rows:
         upload.report.reject("the table has no rows")
+    for name in dict.fromkeys([*roles.targets, *roles.features]):
+        tell_marks(columns[name], upload)
     make = series_contents if is_series(upload.options) else tabular_contents
     return make(sources, columns, roles, upload)
 

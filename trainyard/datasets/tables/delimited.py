@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from trainyard.datasets.archive import Member
+from trainyard.datasets.facts import Example
 from trainyard.datasets.format import Upload
 from trainyard.datasets.tables.dialect import SNIFFED_BYTES, Dialect, sniff_dialect
 from trainyard.datasets.tables.source import Source, open_stream
@@ -114,7 +115,12 @@ def _tell(
         return
     told.add(len(skipped))
     few = ", ".join(f"row {number} has {count}" for number, count in filter(None, skipped))
-    upload.report.warning(
-        f"left out: {len(skipped):,} row(s) without the {num_fields} fields of the header ({few})",
-        member.name,
+    named = [f"{member.name} row {number} of the file" for number, _ in filter(None, skipped)]
+    upload.report.finding(
+        "wrong-rows",
+        "warning",
+        f"{member.name}: left out: {len(skipped):,} row(s) without the {num_fields} fields of the "
+        f"header ({few})",
+        len(skipped),
+        [Example(name=name) for name in named],
     )

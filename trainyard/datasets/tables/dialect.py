@@ -16,7 +16,8 @@ DELIMITERS = ",;\t|"
 MAX_ROWS = 200  # of the start that are looked at
 CONSISTENT = 0.9  # of the rows must have as many fields as the header
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
+DECIMAL_COMMA = re.compile(r"[+-]?[$€£¥]?\s?(\d|[.\s'](?=\d))*,\d+\s?[$€£¥%]?")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 OTHER_TEXT = ("{", "[", "<")  # how JSON and XML begin
 
@@ -91,7 +92,7 @@ def _try(
     if consistency < CONSISTENT or (len(header) == 1 and not _is_one_column(header, others)):
         return None
     cells = [cell for row in others for cell in row]
-    decimal_comma = delimiter != "," and any(DECIMAL_COMMA.fullmatch(c.strip()) for c in cells)
+    decimal_comma = any(_shows_decimal_comma(cell.strip(), delimiter) for cell in cells)
     names = tuple(cell.strip() for cell in header)
     dialect = Dialect(delimiter, encoding, names, filled[0] + 1, decimal_comma)
     return consistency, len(header), dialect
@@ -107,6 +108,13 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
     except csv.Error:  # a field past its limit of length, or a lone carriage return
         return []
     return rows
+
+
+def _shows_decimal_comma(cell: str, delimiter: str) -> bool:
+    """Thousands alone are none, but beside ``;``, which stands for commas that are needed else."""
+    if delimiter == "," or not DECIMAL_COMMA.fullmatch(cell):
+        return False
+    return delimiter == ";" or not THOUSANDS.fullmatch(cell)
 
 
 def _is_one_column(header: list[str], others: list[list[str]]) -> bool:

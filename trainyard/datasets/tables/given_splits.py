@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
+from trainyard.datasets.facts import Example
 from trainyard.datasets.format import Upload
+from trainyard.datasets.gathered import MAX_EXAMPLES
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.splits import SPLITS
 from trainyard.datasets.tables.stored import Stored
@@ -61,5 +63,8 @@ def split_of_rows(column: str | None, stored: Stored, upload: Upload) -> npt.NDA
         )
     found = np.array([*places, -1], np.int8)[stored.texts[column]]
     if missing := int(np.sum(found < 0)):
-        upload.report.warning(f'left out: {missing:,} row(s) without a split in "{column}"')
+        message = f'left out: {missing:,} row(s) without a split in "{column}"'
+        names = [stored.name_of(row) for row in np.flatnonzero(found < 0)[:MAX_EXAMPLES].tolist()]
+        examples = [Example(name=name) for name in names]
+        upload.report.finding("missing-cells", "warning", message, missing, examples)
     return found

@@ -149,7 +149,8 @@ def _named(
         )
     upload.report.raise_if_rejected()
     if unlabelled := int(np.sum(~known)):
-        upload.report.warning(f'left out: {unlabelled:,} row(s) without "{names[0]}"')
+        message = f'left out: {unlabelled:,} row(s) without "{names[0]}"'
+        upload.report.finding("missing-cells", "warning", message, unlabelled)
     return Targets(np.where(known, numbers, 0).astype(np.int64), known, class_names, [])
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from trainyard.datasets.facts import Example
 from trainyard.datasets.format import Upload
 from trainyard.datasets.manifest import DatasetOptions
 from trainyard.datasets.tables.members import matches
 from trainyard.spec.suggest import did_you_mean
 
 MAX_LISTED = 40  # columns in a message
+ROW_INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0(\.\d+)?")
 FILE_GROUP = "file"  # the group by the name of the file, where there are several
 
 
@@ -50,7 +53,8 @@ def roles_of(columns: list[str], num_files: int, upload: Upload) -> Roles:
     _check_once(asked, options, report.error)
     report.raise_if_rejected()
     others = {*asked["time"], *asked["group"], *asked["split.column"], *options.ignore}
-    features = options.features or [name for name in columns if name not in others]
+    left = [name for name in columns if name not in others]
+    features = options.features or _without_index(left, targets, upload)
     return Roles(
         targets,
         features,
@@ -59,6 +63,15 @@ def roles_of(columns: list[str], num_files: int, upload: Upload) -> Roles:
         options.group,
         options.split.column,
     )
+
+
+def _without_index(names: list[str], targets: list[str], upload: Upload) -> list[str]:
+    """Without the numbers of rows that pandas writes beside them."""
+    found = [name for name in names if ROW_INDEX.fullmatch(name) and name not in targets]
+    for name in found:
+        message = f'left out: column "{name}": the row index that pandas wrote'
+        upload.report.finding("left-out-column", "warning", message, 1, [Example(name=name)])
+    return [name for name in names if name not in found]
 
 
 def _asked(options: DatasetOptions) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ import numpy as np
 from trainyard.datasets.format import Array, Contents, Upload
 from trainyard.datasets.manifest import SeriesInfo
 from trainyard.datasets.tables import series_checks as checks
+from trainyard.datasets.tables.cells import PER_ONE
 from trainyard.datasets.tables.channels import (
     Channel,
     Ints,
@@ -19,12 +20,14 @@ from trainyard.datasets.tables.channels import (
     complete_rows,
     tell_missing,
 )
+from trainyard.datasets.tables.gaps import tell_gaps
 from trainyard.datasets.tables.given_splits import split_of_rows, splits_of_files
 from trainyard.datasets.tables.moments import Moments
 from trainyard.datasets.tables.roles import FILE_GROUP, Roles
 from trainyard.datasets.tables.source import Source
 from trainyard.datasets.tables.stored import Stored, Wanted, is_missing
 from trainyard.datasets.tables.survey import Column
+from trainyard.datasets.tables.time_column import settle_time
 from trainyard.datasets.tables.windows import Cut, cut_windows
 
 DEFAULT_WINDOW = 32
@@ -37,7 +40,8 @@ class Series:
 
     ``rows`` (M,) are rows of the table; ``series`` (M,) numbers the series, whose names are
     ``names``; ``moments`` (M,); ``split`` (M,) as ``split_of_rows``. A new series begins wherever
-    ``begins`` (M,) is true.
+    ``begins`` (M,) is true. ``num_skipped`` (M,) counts the moments before each whose rows
+    were left out, since the one before it.
     """
 
     rows: Ints
@@ -46,6 +50,7 @@ class Series:
     moments: Moments
     split: Array
     begins: Array
+    num_skipped: Ints
 
 
 def series_contents(
@@ -74,7 +79,7 @@ def series_contents(
     cut = Cut(window, options.horizon, options.predict, roles.targets)
     for name in numbers:
         checks.tell_not_positive(name, stored, upload)
-    checks.tell_gaps(series, upload)
+    tell_gaps(series, upload)
     parts, baselines = cut_windows(cut, series, channels, stored, upload)
     is_direction = options.predict == "direction"
     return Contents(
@@ -89,6 +94,7 @@ def series_contents(
             window=window,
             horizon=options.horizon,
             time=time,
+            time_format=columns[time].time_format if time else None,
             group=group,
             num_series=len(series.names),
             predict=options.predict,
@@ -135,14 +141,8 @@ def _check_options(
         error(f"options.task: a direction is a classification, not {options.task}")
     if len(roles.targets) * options.horizon > MAX_OUTPUTS:
         error(f"options.horizon: more than {MAX_OUTPUTS} outputs")
-    if time and columns[time].kind in ("text", "empty", "other"):
-        what = ", ".join(columns[time].examples) or "nothing"
-        error(
-            f'options.time: "{time}" must hold dates, such as 2018-02-07 or 2018-02-07 16:00, or '
-            f"numbers; received {what}"
-        )
-    if time and (columns[time].time_format or "").startswith("%m/%d"):
-        upload.report.warning(f'"{time}" is read as month/day/year')
+    if time:
+        settle_time(columns[time], upload)
     upload.report.raise_if_rejected()
 
 
@@ -162,26 +162,43 @@ def ordered_series(
         tell_missing(columns[name], missing, stored, upload)
         complete &= ~missing
     split = split_of_rows(roles.split, stored, upload)
-    complete &= split >= 0
+    placed = split >= 0  # rows whose place is known
     series, names = _series_of(group, stored)
     if group in stored.texts:
         tell_missing(columns[group], series < 0, stored, upload)
-        complete &= series >= 0
+        placed &= series >= 0
     if time is not None:
         missing = is_missing(stored.moments[time])
         tell_missing(columns[time], missing, stored, upload)
-        complete &= ~missing
-    rows = np.flatnonzero(complete)
+        placed &= ~missing
+    rows = np.flatnonzero(placed)
     moments = stored.moments[time][rows] if time is not None else rows
     own_file = stored.file_of(rows) if splits_of_files(stored.file_names) else np.zeros_like(rows)
     order = np.lexsort((rows, moments, own_file, series[rows]))
     rows, moments, own_file = rows[order], moments[order], own_file[order]
+    kept = np.flatnonzero(complete[rows])
+    num_skipped = _num_skipped(complete[rows], np.stack([series[rows], own_file, moments]))
+    rows, moments, own_file = rows[kept], moments[kept], own_file[kept]
     series = series[rows]
     begins = np.ones(len(rows), np.bool_)
     begins[1:] = (np.diff(series) != 0) | (np.diff(own_file) != 0)
-    how = Moments(np.array(moments), is_date=bool(time and _is_date(columns[time])))
-    found = Series(rows, series, names, how, split[rows], begins)
+    how = Moments(np.array(moments), *_unit(columns.get(time or "")))
+    found = Series(rows, series, names, how, split[rows], begins, num_skipped)
     return checks.without_doubled(found, time, columns, stored, upload)
+
+
+def _num_skipped(complete: Array, places: Ints) -> Ints:
+    """Of each complete row (M,) the moments before it without one, since the one before it.
+
+    complete: (N,) of rows in order. places: (3, N) series, file and moment of each.
+    """
+    begins = np.ones(len(complete), np.bool_)
+    begins[1:] = (places[:, 1:] != places[:, :-1]).any(axis=0)
+    moment = np.cumsum(begins) - 1
+    is_known = np.bincount(moment, complete) > 0
+    skipped = np.cumsum(begins & ~is_known[moment])
+    found: Ints = np.diff(skipped[np.flatnonzero(complete)], prepend=0)
+    return found
 
 
 def _series_of(group: str | None, stored: Stored) -> tuple[Ints, list[str]]:
@@ -193,5 +210,7 @@ def _series_of(group: str | None, stored: Stored) -> tuple[Ints, list[str]]:
     return stored.file_of(np.arange(stored.num_rows)), stored.file_names
 
 
-def _is_date(column: Column) -> bool:
-    return column.has_moments or column.time_format is not None
+def _unit(column: Column | None) -> tuple[bool, int]:
+    """Whether moments are dates, and what part of one they count otherwise."""
+    is_date = column is not None and column.is_date
+    return is_date, 1 if column is None or is_date or column.is_whole else PER_ONE

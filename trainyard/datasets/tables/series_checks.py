@@ -1,4 +1,7 @@
-"""What is wrong with series: doubled moments, gaps, prices that are none, series too short."""
+"""What is wrong with series: doubled moments, prices that are none, series too short.
+
+Gaps are looked for in ``gaps``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainyard.datasets.facts import Example
 from trainyard.datasets.format import Array, Upload
+from trainyard.datasets.gathered import MAX_EXAMPLES
 from trainyard.datasets.tables.channels import Ints
 from trainyard.datasets.tables.stored import Stored
 from trainyard.datasets.tables.survey import Column
@@ -18,8 +23,6 @@ if TYPE_CHECKING:
 NUM_EXAMPLES = 5
 MAX_DOUBLED = 0.5  # of the rows; more, and a group was forgotten
 FEW_NOT_POSITIVE = 0.01  # of a column; so few among positive values are faults, as in prices
-LONG_STEP = 5  # times the median step, and a series of its own moments has a gap
-COMMON = 0.5  # of the series that run must have a moment, for its lack to be a gap in the others
 
 
 def without_doubled(
@@ -40,9 +43,14 @@ def without_doubled(
             f'most moments of "{time}" stand in several rows of one series: name the column that '
             f"tells the series apart in the option `group`{hint}"
         )
-    few = ", ".join(stored.name_of(int(series.rows[d])) for d in doubled[:NUM_EXAMPLES])
-    upload.report.warning(
-        f"left out: {len(doubled):,} row(s) of a moment that stands in their series already: {few}"
+    names = [stored.name_of(row) for row in series.rows[doubled[:MAX_EXAMPLES]].tolist()]
+    upload.report.finding(
+        "doubled-moment",
+        "warning",
+        f"left out: {len(doubled):,} row(s) of a moment that stands in their series already: "
+        + ", ".join(names[:NUM_EXAMPLES]),
+        len(doubled),
+        [Example(name=name) for name in names],
     )
     kept = np.flatnonzero(~same)
     return replace(
@@ -52,6 +60,7 @@ def without_doubled(
         moments=series.moments.at(kept),
         split=series.split[kept],
         begins=series.begins[kept],
+        num_skipped=series.num_skipped[kept],
     )
 
 
@@ -61,9 +70,14 @@ def tell_not_positive(name: str, stored: Stored, upload: Upload) -> None:
     wrong = not_positive_faults(values)
     if not len(wrong):
         return
-    few = ", ".join(f"{values[w]:g} in {stored.name_of(int(w))}" for w in wrong[:NUM_EXAMPLES])
-    upload.report.warning(
-        f'{len(wrong):,} value(s) of "{name}" are not positive, as all others are: {few}'
+    names = [f"{values[w]:g} in {stored.name_of(w)}" for w in wrong[:MAX_EXAMPLES].tolist()]
+    upload.report.finding(
+        "not-positive",
+        "warning",
+        f'{len(wrong):,} value(s) of "{name}" are not positive, as all others are: '
+        + ", ".join(names[:NUM_EXAMPLES]),
+        len(wrong),
+        [Example(name=name) for name in names],
     )
 
 
@@ -73,57 +87,22 @@ def not_positive_faults(values: Array) -> Ints:
     return wrong if len(wrong) <= FEW_NOT_POSITIVE * len(values) else wrong[:0]
 
 
-def tell_gaps(series: Series, upload: Upload) -> None:
-    """Moments that a series lacks: those of most other series, or far longer steps than usual."""
-    numbers, begins = series.moments.numbers, series.begins
-    if len(numbers) < 3:
-        return
-    if len(series.names) > 1:
-        found, counts = np.unique(numbers, return_counts=True)
-        common = found[counts >= COMMON * _num_running(series, found)]
-        after = np.searchsorted(common, numbers)
-        at = np.isin(numbers, common, kind="sort")
-        lacking = np.diff(after) - at[:-1]
-        lacking[begins[1:]] = 0
-        what = f"{int(lacking.clip(min=0).sum()):,} moments that most series have"
-    else:
-        steps = np.diff(numbers)
-        median = np.median(steps[~begins[1:]]) if (~begins[1:]).any() else 0
-        lacking = np.where(begins[1:], 0, steps > LONG_STEP * median)
-        what = f"steps longer than {LONG_STEP} times the usual"
-    gaps = np.flatnonzero(lacking > 0)
-    if not len(gaps):
-        return
-    few = "; ".join(
-        f"{series.names[series.series[g]]}: {series.moments.shown(g)} to "
-        f"{series.moments.shown(g + 1)}"
-        for g in gaps[:NUM_EXAMPLES]
-    )
-    num_series = len(np.unique(series.series[gaps]))
-    upload.report.warning(
-        f"{len(gaps):,} gap(s) in {num_series:,} series, of {what}; windows reach over them: {few}"
-    )
-
-
-def _num_running(series: Series, moments: Ints) -> Ints:
-    """How many series have begun and not ended at each of these moments."""
-    ends = np.append(np.flatnonzero(series.begins)[1:], len(series.rows)) - 1
-    first, last = series.moments.numbers[series.begins], series.moments.numbers[ends]
-    begun = np.searchsorted(np.sort(first), moments, side="right")
-    ended: Ints = np.searchsorted(np.sort(last), moments, side="left")
-    return begun - ended
-
-
 def tell_short(lengths: Ints, names: list[str], least: int, upload: Upload) -> None:
     """Series that have fewer rows than one sample takes; all of them are an error."""
     short = np.flatnonzero(lengths < least)
-    few = ", ".join(f"{names[s]} ({lengths[s]})" for s in short[:NUM_EXAMPLES])
+    shown = [f"{names[s]} ({lengths[s]})" for s in short[:MAX_EXAMPLES].tolist()]
+    few = ", ".join(shown[:NUM_EXAMPLES])
     if len(short) == len(lengths):
         upload.report.reject(
-            f"no series has the {least} rows of window and horizon: {few}; take a smaller window"
+            f"no series has the {least} rows of window and horizon: {few}; take a smaller window",
+            code="short-series",
         )
     if len(short):
-        upload.report.warning(
+        upload.report.finding(
+            "short-series",
+            "warning",
             f"left out: {len(short):,} of {len(lengths):,} series with fewer than the {least} rows "
-            f"of window and horizon: {few}"
+            f"of window and horizon: {few}",
+            len(short),
+            [Example(name=name) for name in shown],
         )

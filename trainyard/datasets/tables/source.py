@@ -20,7 +20,7 @@ class Source:
     """A file with named columns.
 
     ``read`` streams the columns asked for as record batches, from the file's start each time it is
-    called. ``decimal_comma`` tells how its text writes numbers.
+    called. With ``decimal_comma`` text seems to write numbers so; ``survey`` decides by column.
     """
 
     name: str
@@ -72,7 +72,8 @@ def check_columns(sources: list[Source], upload: Upload) -> list[str]:
             )
     upload.report.raise_if_rejected()
     if unnamed := first.columns.count(""):
-        upload.report.warning(f"left out: {unnamed} column(s) without a name", first.name)
+        message = f"{first.name}: left out: {unnamed} column(s) without a name"
+        upload.report.finding("left-out-column", "warning", message, unnamed)
     return [c for c in first.columns if c]
 
 

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from trainyard.datasets.format import Upload
-from trainyard.datasets.tables.cells import NO_MOMENT, moments_of, numbers_of, texts_of
+from trainyard.datasets.tables.cells import moments_of, numbers_of, texts_of
+from trainyard.datasets.tables.dates import NO_MOMENT
 from trainyard.datasets.tables.source import Source
 from trainyard.datasets.tables.survey import Column
 
@@ -75,15 +76,13 @@ class Stored:
         """Append a file's rows; how many they are."""
         wanted = self._wanted
         names = list(dict.fromkeys([*wanted.numbers, *wanted.texts, *wanted.moments]))
+        how = {name: self._columns[name].reading(source) for name in names}
         num_rows = 0
         for batch in source.read(names):
             cells = dict(zip(names, batch.columns, strict=True))
-            comma = source.decimal_comma
-            numbers.append([numbers_of(cells[name], comma).values for name in wanted.numbers])
+            numbers.append([numbers_of(cells[n], how[n].numerals).values for n in wanted.numbers])
             texts.append([self._indices(name, texts_of(cells[name])) for name in wanted.texts])
-            moments.append(
-                [moments_of(cells[n], self._columns[n].time_format) for n in wanted.moments]
-            )
+            moments.append([moments_of(cells[n], how[n]) for n in wanted.moments])
             num_rows += batch.num_rows
         return num_rows
 

@@ -16,11 +16,13 @@ from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.splits import SPLITS
 from trainyard.datasets.tables.channels import Channel, Ints, channels_of, complete_rows
 from trainyard.datasets.tables.given_splits import split_of_rows
+from trainyard.datasets.tables.possible_groups import possible_group
 from trainyard.datasets.tables.roles import FILE_GROUP, Roles
 from trainyard.datasets.tables.source import Source
 from trainyard.datasets.tables.stored import Stored, Wanted, is_missing
 from trainyard.datasets.tables.survey import Column
 from trainyard.datasets.tables.targets import targets_of, task_of
+from trainyard.datasets.tables.time_column import settle_time
 
 
 def tabular_contents(
@@ -33,10 +35,16 @@ def tabular_contents(
     """
     for name in sorted({*roles.targets} & {*roles.features} if roles.asked_features else ()):
         upload.report.error(f'the target "{name}" is among options.features: it gives itself away')
+    if roles.time:
+        settle_time(columns[roles.time], upload)
     task = task_of(roles.targets, columns, upload)
     names = [name for name in roles.features if name not in roles.targets]
     channels = channels_of(names, columns, True, roles.asked_features, upload)
-    stored = Stored(sources, columns, _wanted(task, channels, columns, roles), upload)
+    suspect = None
+    if roles.group is None:
+        suspect = possible_group(columns, {*roles.targets, roles.time, roles.split})
+    wanted = _wanted(task, channels, columns, roles, suspect)
+    stored = Stored(sources, columns, wanted, upload)
     complete = complete_rows(channels, columns, stored, upload)
     targets = targets_of(task, roles.targets, columns, stored, upload)
     split = split_of_rows(roles.split, stored, upload)
@@ -52,6 +60,7 @@ def tabular_contents(
             partial(_blocks, channels, stored, rows),
             partial(_name_of, stored, rows),
             groups=None if groups is None else groups[rows],
+            possible_groups=_suspects(suspect, stored)[rows] if suspect else None,
             times=None if times is None else times[rows],
             until=None if times is None else times[rows],
         )
@@ -66,17 +75,24 @@ def tabular_contents(
         task=task,
         outputs=targets.outputs,
         features=[channel.name for channel in channels],
+        possible_group=suspect,
     )
 
 
-def _wanted(task: str, channels: list[Channel], columns: dict[str, Column], roles: Roles) -> Wanted:
+def _wanted(
+    task: str,
+    channels: list[Channel],
+    columns: dict[str, Column],
+    roles: Roles,
+    suspect: str | None,
+) -> Wanted:
     numbers = [c.column for c in channels if c.value is None]
     texts = [c.column for c in channels if c.value is not None]
     for name in roles.targets:
         as_text = task == "classification" and columns[name].kind != "number"
         (texts if as_text else numbers).append(name)
     group = roles.group if roles.group in columns else None
-    texts += [name for name in (group, roles.split) if name]
+    texts += [name for name in (group, roles.split, suspect) if name]
     moments = [roles.time] if roles.time else []
     return Wanted(list(dict.fromkeys(numbers)), list(dict.fromkeys(texts)), moments)
 
@@ -89,6 +105,12 @@ def _groups(group: str | None, stored: Stored) -> Ints | None:
         return stored.texts[group]
     assert group == FILE_GROUP
     return stored.file_of(np.arange(stored.num_rows))
+
+
+def _suspects(column: str, stored: Stored) -> Ints:
+    """As ``_groups``, but rows without a name are each alone."""
+    found = stored.texts[column]
+    return np.where(found < 0, -1 - np.arange(len(found)), found)
 
 
 def _blocks(channels: list[Channel], stored: Stored, rows: Ints) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from trainyard.datasets.class_or_number import are_classes, name_rows
 from trainyard.datasets.format import Array, Upload
 from trainyard.datasets.labels import check_class_names, natural_key
 from trainyard.datasets.manifest import Task
@@ -14,7 +15,6 @@ from trainyard.datasets.tables.channels import tell_missing
 from trainyard.datasets.tables.stored import Stored
 from trainyard.datasets.tables.survey import Column
 
-FEW_NUMBERS = 20  # different whole numbers of a target that are classes unless the task says else
 TabularTask = Literal["classification", "multi-label", "regression"]
 
 
@@ -54,7 +54,8 @@ def _found(targets: list[Column]) -> TabularTask:
     distinct = targets[0].distinct()
     if targets[0].kind != "number":
         return "classification"
-    few = targets[0].is_whole and distinct is not None and len(distinct) <= FEW_NUMBERS
+    num_rows = targets[0].num_rows - targets[0].num_empty
+    few = distinct is not None and are_classes(targets[0].name, distinct, num_rows)
     return "classification" if few else "regression"
 
 
@@ -128,7 +129,7 @@ def _classes(name: str, stored: Stored, known: Array, upload: Upload) -> tuple[A
     else:
         values, labels = np.unique(stored.numbers[name], return_inverse=True)
         names = [str(int(value)) for value in values[~np.isnan(values)].tolist()]
-    if len(names) > max(FEW_NUMBERS, known.sum() // 2):
+    if name_rows(len(names), int(known.sum())):
         upload.report.error(
             f'the target "{name}" has {len(names):,} different values in {known.sum():,} rows: '
             "it names the rows, and is no class"

@@ -26,6 +26,7 @@ from trainyard.datasets.tables.series import Series, ordered_series
 from trainyard.datasets.tables.source import Source, check_columns
 from trainyard.datasets.tables.stored import Stored, Wanted
 from trainyard.datasets.tables.survey import survey
+from trainyard.datasets.tables.time_column import settle_known_time
 
 MAX_SAMPLES = 10_000
 MAX_NAMED = 20  # rows or series that are named in a refusal
@@ -79,6 +80,8 @@ def _samples(manifest: Manifest, upload: Upload) -> Samples:
         elif series is None and column.num_rows > MAX_SAMPLES:
             what = f"{column.num_rows:,} rows; at most {MAX_SAMPLES:,} at once"
             upload.report.reject(what, upload.file_name)
+    if series and series.time:
+        settle_known_time(found[series.time], series.time_format, upload)
     upload.report.raise_if_rejected()
     texts = [c.column for c in channels if c.value is not None]
     numbers = [name for name in names if name not in texts and name not in columns]

@@ -19,6 +19,7 @@ from trainyard.datasets.limits import BLOCK_BYTES
 from trainyard.datasets.splits import SPLITS
 from trainyard.datasets.tables import series_checks as checks
 from trainyard.datasets.tables.channels import Channel, Ints
+from trainyard.datasets.tables.future_checks import tell_future
 from trainyard.datasets.tables.stored import Stored
 
 if TYPE_CHECKING:
@@ -85,14 +86,15 @@ def cut_windows(
     values = [np.array(stored.numbers[name][series.rows]) for name in cut.targets]
     starts = _starts(cut, series, upload)
     starts, by_ratio = _usable(cut, values, starts, upload)
+    targets = dict(zip(cut.targets, values, strict=True))
+    tell_future(channels, targets, (cut.window, cut.horizon), starts, series.rows, stored, upload)
     windowed = Windowed(cut, series, channels, stored, starts)
-    has_baselines = cut.predict != "direction"
     parts = []
     for number, split in enumerate(SPLITS):
         chosen = windowed.at(series.split[starts] == number)
         if len(chosen.starts) or not number:
-            parts.append(_part(split, chosen, values, by_ratio, has_baselines, upload))
-    return parts, BASELINES if has_baselines else []
+            parts.append(_part(split, chosen, values, by_ratio, upload))
+    return parts, BASELINES
 
 
 def _part(
@@ -100,7 +102,6 @@ def _part(
     windowed: Windowed,
     values: list[Array],
     by_ratio: list[bool],
-    has_baselines: bool,
     upload: Upload,
 ) -> Part:
     cut, starts, moments = windowed.cut, windowed.starts, windowed.series.moments.numbers
@@ -109,7 +110,9 @@ def _part(
         labels: Array = (change > 0).astype(np.int64)
         if unchanged := int(np.sum(change == 0)):
             upload.report.warning(f'{unchanged:,} unchanged value(s) of {split} count as "down"')
+        baselines = _direction_baselines(cut, starts, values[0])
     else:
+        baselines = _baselines(cut, starts, values, by_ratio)
         with np.errstate(over="ignore"):  # becomes infinity, and is told by the checks
             labels = _numbers(cut, starts, values, by_ratio)
     return Part(
@@ -120,7 +123,7 @@ def _part(
         groups=windowed.series.series[starts],
         times=moments[starts],
         until=moments[starts + cut.length - 1],
-        baselines=_baselines(cut, starts, values, by_ratio) if has_baselines else None,
+        baselines=baselines,
     )
 
 
@@ -139,7 +142,10 @@ def _starts(cut: Cut, series: Series, upload: Upload) -> Ints:
     changes = np.concatenate([[0], np.cumsum(np.diff(series.split) != 0)])
     within = changes[starts] == changes[starts + cut.length - 1]
     if left_out := int(np.sum(~within)):
-        upload.report.warning(f"left out: {left_out:,} windows that reach over two splits")
+        upload.report.warning(
+            f"left out: {left_out:,} windows that reach over two splits",
+            code="left-out-between-splits",
+        )
     found: Ints = starts[within]
     return found
 
@@ -160,7 +166,8 @@ def _usable(cut: Cut, values: list[Array], starts: Ints, upload: Upload) -> tupl
             near = np.concatenate([[0], np.cumsum(of_target <= 0)])
             good &= near[starts + cut.length] == near[starts]
     if left_out := int(np.sum(~good)):
-        upload.report.warning(f"left out: {left_out:,} windows over values that are not positive")
+        message = f"left out: {left_out:,} windows over values that are not positive"
+        upload.report.finding("not-positive", "warning", message, left_out)
     return starts[good], by_ratio
 
 
@@ -207,3 +214,21 @@ def _baselines(cut: Cut, starts: Ints, values: list[Array], by_ratio: list[bool]
                 found[chosen, 2, place] = moved if cut.predict == "change" else last + moved
     largest = np.finfo(np.float32).max
     return found.clip(-largest, largest).astype(np.float32)
+
+
+def _direction_baselines(cut: Cut, starts: Ints, values: Array) -> Array:
+    """(N, 3, 2) float32: ``BASELINES``, 1 at the class that each names.
+
+    The direction of the last step again; that of the window's mean, seen from the last value; and
+    that of the whole window. What does not change is down, as in the targets.
+    """
+    found = np.zeros((len(starts), len(BASELINES), 2), np.float32)
+    size = max(1, BLOCK_BYTES // (8 * cut.window))
+    for start in range(0, len(starts), size):
+        chosen = slice(start, start + size)
+        window = values[starts[chosen][:, None] + np.arange(cut.window)]
+        last = window[:, -1]
+        before = window[:, -2] if cut.window > 1 else last
+        rises = np.stack([last > before, window.mean(axis=1) > last, last > window[:, 0]], axis=1)
+        found[chosen] = np.stack([~rises, rises], axis=2)
+    return found

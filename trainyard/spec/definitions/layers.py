@@ -113,6 +113,9 @@ class DefinedLayer(Layer):
     def num_params(self, *shapes: Shape) -> int:
         return sum(numel(shape) for shape in self.lowered(shapes[0]).params.values())
 
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(self.definition.params)
+
     def flops(self, *shapes: Shape) -> int:
         return self.lowered(shapes[0]).forward.flops
 
@@ -145,11 +148,11 @@ def layer_class(name: str, definition: LayerDefinition) -> type[DefinedLayer]:
     base = DefinedActivation if is_activation else DefinedLayer
     made = component_class(name, base, definition.args, definition.description)
     made.definition, made.known = definition, {}
-    made.num_parts = sum(_num_parts(text) for text in _expressions(definition))
+    made.num_parts = sum(_num_parts(text) for text in expressions_of(definition))
     return made
 
 
-def _expressions(definition: LayerDefinition) -> Iterator[str]:
+def expressions_of(definition: LayerDefinition) -> Iterator[str]:
     """Every expression that is read when a use of the layer is looked at."""
     yield definition.forward
     rules = definition.backward

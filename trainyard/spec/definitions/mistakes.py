@@ -6,12 +6,15 @@ Each mistake stands at its expression, with the column; shapes come later, where
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from trainyard.errors import Mistake
 from trainyard.spec.component import Component
 from trainyard.spec.definitions.augmentations import AUGMENTATION_NAMES, DefinedAugmentation
-from trainyard.spec.definitions.expressions import tree_of
+from trainyard.spec.definitions.expressions import assignment_of, tree_of
 from trainyard.spec.definitions.initializers import (
     INITIALIZER_NAMES,
     DefinedInitializer,
@@ -41,7 +44,7 @@ from trainyard.spec.definitions.scores import SCORE_NAMES
 from trainyard.spec.language.functions import FUNCTIONS
 from trainyard.spec.language.lowering import CONSTANTS
 from trainyard.spec.language.mistakes import LanguageError
-from trainyard.spec.language.tree import Call, Name, bottom_up, names_in
+from trainyard.spec.language.tree import Call, Name, Node, bottom_up, names_in
 from trainyard.spec.suggest import did_you_mean, shown
 
 
@@ -54,6 +57,7 @@ def static_mistakes(section: str, name: str, definition: Any) -> list[Mistake]:
         return list(_of_optimizer(path, definition))
     names, base = _GIVEN[section]
     found = list(taken_names(f"{path}/args", definition.args, names, base))
+    found += wrong_defaults(f"{path}/args", definition.args, base)
     found += unknown_names(f"{path}/forward", definition.forward, [*definition.args, *names])
     if isinstance(definition, InitializerDefinition) and not found:
         found += _of_initializer(f"{path}/forward", initializer_class(name, definition))
@@ -107,15 +111,32 @@ def _of_initializer(path: str, made: type[DefinedInitializer]) -> Iterator[Mista
 def _of_optimizer(path: str, definition: OptimizerDefinition) -> Iterator[Mistake]:
     names = tuple(name for name in OPTIMIZER_NAMES if name != "lr")
     yield from taken_names(f"{path}/args", definition.args, names, DefinedOptimizer)
+    yield from wrong_defaults(f"{path}/args", definition.args, DefinedOptimizer)
     yield from taken_names(f"{path}/state", definition.state, (*OPTIMIZER_NAMES, *definition.args))
     for arg, default in definition.args.items():
-        if isinstance(default, bool | tuple):
+        if isinstance(default, bool | tuple) and arg not in DefinedOptimizer.model_fields:
             yield Mistake(f"{path}/args/{arg}", "expected a number", "a number", shown(default))
+    unknown = list(_unknown_in_updates(path, definition))
+    yield from unknown
+    if unknown:
+        return
     try:
-        update_programs(definition)
+        programs = update_programs(definition)
     except UpdateError as wrong:
         error, where = wrong.error, f"{path}/update/{wrong.index}"
         yield Mistake(where, error.text, error.expected, error.received, error.suggestion)
+        return
+    if "p" not in [target for target, _, _ in programs]:
+        message = "no update assigns p, the weights: nothing would be trained"
+        yield Mistake(f"{path}/update", message, "an update such as p = p - lr * g")
+
+
+def _unknown_in_updates(path: str, definition: OptimizerDefinition) -> Iterator[Mistake]:
+    known = [*OPTIMIZER_NAMES, *definition.args, *definition.state]
+    for index, text in enumerate(definition.update):
+        target, _, tree = assignment_of(text)
+        yield from _unknown(f"{path}/update/{index}", tree, known)
+        known.append(target)
 
 
 def taken_names(
@@ -131,21 +152,44 @@ def taken_names(
 
 
 _FIXED = ("type", "name", "inputs")
+_MOST_UNKNOWN = 5  # of one expression that are told
+
+
+def wrong_defaults(path: str, args: Mapping[str, Any], base: type[Component]) -> Iterator[Mistake]:
+    """Defaults that are none of the field of that name which every part of the kind has."""
+    for name, default in args.items():
+        info = base.model_fields.get(name)
+        if info is None or name in _FIXED:
+            continue
+        field: Any = Annotated[(info.annotation, *info.metadata)]
+        try:
+            TypeAdapter(field, config=ConfigDict(strict=True)).validate_python(default)
+        except ValidationError as error:
+            expected = error.errors()[0]["msg"].removeprefix("Input should be ")
+            message = f"{shown(name)} is a field of each part of this kind: expected {expected}"
+            yield Mistake(f"{path}/{name}", message, expected, shown(default))
 
 
 def unknown_names(path: str, expression: str, known: Iterable[str]) -> Iterator[Mistake]:
-    """The first name or function that an expression reads and nobody gives."""
-    names = [*known, *CONSTANTS]
-    for node in bottom_up(tree_of(expression)):
-        if isinstance(node, Name):
-            what, name, among = "name", node.name, names
+    """The names and functions that an expression reads and nobody gives, as one mistake."""
+    yield from _unknown(path, tree_of(expression), known)
+
+
+def _unknown(path: str, tree: Node, known: Iterable[str]) -> Iterator[Mistake]:
+    names, functions = [*known, *CONSTANTS], FUNCTIONS.names()
+    missing: dict[tuple[str, str], int] = {}
+    for node in sorted(bottom_up(tree), key=lambda node: node.column):
+        if isinstance(node, Name) and node.name not in names:
+            missing.setdefault(("name", node.name), node.column)
         elif isinstance(node, Call) and FUNCTIONS.get(node.function) is None:
-            what, name, among = "function", node.function, FUNCTIONS.names()
-        else:
-            continue
-        if what == "name" and name in names:
-            continue
+            missing.setdefault(("function", node.function), node.column)
+    told = []
+    for (what, name), column in list(missing.items())[:_MOST_UNKNOWN]:
+        among = names if what == "name" else functions
         hint, best = did_you_mean(name, among)
-        message = f"unknown {what} {shown(name)}{hint} (column {node.column})"
-        yield Mistake(path, message, f"one of {', '.join(among)}", shown(name), best)
-        return
+        text = f"unknown {what} {shown(name)}{hint} (column {column})"
+        told.append(Mistake(path, text, f"one of {', '.join(among)}", shown(name), best))
+    if told:
+        message = "; ".join(mistake.message for mistake in told)
+        message += " …" * (len(missing) > len(told))
+        yield replace(told[0], message=message)

@@ -10,13 +10,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    field_serializer,
     model_serializer,
 )
 
 from trainyard.spec.component import OneOf
 from trainyard.spec.definitions.expressions import Expression, SizeExpression, Update
 from trainyard.spec.fields import Own, expected
-from trainyard.spec.initializers import INITIALIZERS, Initializer
+from trainyard.spec.initializers import INITIALIZERS, Constant, Initializer
 from trainyard.spec.language.limits import MAX_CONSTANT, MAX_ITEMS, MAX_RANK
 
 MAX_DEFINITIONS = 100  # of one kind
@@ -66,8 +67,15 @@ Args = Annotated[
 ]
 
 
+_MAX_START = 1e9  # as of the initialiser
+
+
 def _number_as_constant(value: Any) -> Any:
-    return {"type": "constant", "val": float(value)} if is_number(value) else value
+    if not is_number(value):
+        return value
+    if abs(value) > _MAX_START:
+        raise expected(f"a number of at most {_MAX_START:g}, or an initialiser")
+    return Constant(val=float(value))
 
 
 def _validate_start(value: Any) -> Any:
@@ -108,6 +116,11 @@ class Parameter(BaseModel):
         Initializer, OneOf(INITIALIZERS, by_name=True), BeforeValidator(_number_as_constant)
     ]
     """How it starts: a number, or an initialiser by name."""
+
+    @field_serializer("init")
+    def _number_of_constant(self, init: Initializer) -> Any:
+        """As it was written: an own initialiser may be called `constant`."""
+        return init.val if type(init) is Constant else init.model_dump(mode="json")
 
 
 class LayerDefinition(_Part):

@@ -82,17 +82,6 @@ def own_types(data: object) -> OwnTypes:
     return found
 
 
-def stand_ins(definitions: Definitions) -> Iterator[str]:
-    """A warning for each definition that takes the place of what is built in, in this job."""
-    for section, (family, _) in SECTIONS.items():
-        for name in getattr(definitions, section):
-            if name in family:
-                yield (
-                    f"{shown(name)} is your own {family.noun} in this job, not the one that is "
-                    f"built in (/definitions/{section}/{name})"
-                )
-
-
 def _entries(data: object) -> Iterator[tuple[str, str, object]]:
     """Section, name and definition of everything that looks like one."""
     for section in SECTIONS:

@@ -55,6 +55,9 @@ class MultiHeadAttention(Elementwise, WithInit):
         width = shapes[0][1]
         return 4 * width * (width + self.bias)
 
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
+
     def flops(self, *shapes: Shape) -> int:
         length, width = shapes[0]
         return 2 * length * width * (4 * width + 2 * length)
@@ -119,6 +122,9 @@ class SqueezeExcitation(Elementwise, WithInit):
     def num_params(self, *shapes: Shape) -> int:
         channels, between = shapes[0][0], self._between(shapes[0])
         return 2 * channels * between + channels + between
+
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias")
 
     def flops(self, *shapes: Shape) -> int:
         return 4 * shapes[0][0] * self._between(shapes[0])
@@ -191,6 +197,9 @@ class Cbam(Elementwise, WithInit):
 
     def num_params(self, *shapes: Shape) -> int:
         return 2 * shapes[0][0] * self._between(shapes[0]) + 2 * self.kernel_size**2
+
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("fc1.weight", "fc2.weight", "conv.weight")
 
     def flops(self, *shapes: Shape) -> int:
         channels = 8 * shapes[0][0] * self._between(shapes[0])

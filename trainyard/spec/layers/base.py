@@ -66,6 +66,10 @@ Absent: the layer before it in the list."""
         """Trained parameters."""
         return 0
 
+    def parameter_names(self) -> tuple[str, ...]:
+        """What the torch module calls its trained parameters; names that it lacks do no harm."""
+        return ("weight", "bias")
+
     def flops(self, *shapes: Shape) -> int:
         """Multiply-adds × 2 of one sample's forward pass.
 

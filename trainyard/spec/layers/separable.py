@@ -97,6 +97,9 @@ class _Separable(_Depthwise):
         depthwise = super().num_params(*shapes) - between * self.bias
         return depthwise + self.out_channels * (between + self.bias)
 
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("depthwise.weight", "pointwise.weight", "pointwise.bias")
+
     def flops(self, *shapes: Shape) -> int:
         between = super().output_shape(*shapes)
         by_value = self.num_params(*shapes) - self.out_channels * self.bias

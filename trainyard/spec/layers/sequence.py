@@ -82,6 +82,9 @@ class PositionalEncoding(Elementwise):
     def num_params(self, *shapes: Shape) -> int:
         return math.prod(shapes[0]) if self.mode == "learned" else 0
 
+    def parameter_names(self) -> tuple[str, ...]:
+        return ("table",)
+
     def build(self, *shapes: Shape) -> nn.Module:
         import torch
         from torch import nn
@@ -153,6 +156,15 @@ class _Recurrent(WithInit):
     def num_params(self, *shapes: Shape) -> int:
         constants = self._constants * self.gates * self.hidden_size * self._directions
         return self._weights(shapes[0]) + constants * self.num_layers
+
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(
+            f"{kind}_{source}_l{layer}{way}"
+            for kind in ("weight", "bias")
+            for source in ("ih", "hh")
+            for layer in range(self.num_layers)
+            for way in ("", "_reverse")[: self._directions]
+        )
 
     def flops(self, *shapes: Shape) -> int:
         return 2 * shapes[0][0] * self._weights(shapes[0])

@@ -27,11 +27,28 @@ def _for_axes(given: tuple[int, ...], shape: Shape, what: str) -> tuple[int, ...
     return given * wanted if len(given) == 1 else given
 
 
+def _smoothed(x: Tensor, size: list[int]) -> Tensor:
+    """Samples (N, C, …) in the size, (tri)linear and smoothed where they shrink.
+
+    torch smooths planes alone, so a volume goes slice by slice, and then along its depth.
+    """
+    from torch.nn.functional import interpolate
+
+    if x.dim() == 4:
+        return interpolate(x, size, mode="bilinear", antialias=True)
+    depth, height, width = size
+    slices = interpolate(x.flatten(1, 2), [height, width], mode="bilinear", antialias=True)
+    columns = slices.reshape(-1, x.shape[1], x.shape[2], height * width)
+    deep = interpolate(columns, [depth, height * width], mode="bilinear", antialias=True)
+    return deep.reshape(-1, x.shape[1], depth, height, width)
+
+
 @PREPROCESS.register
 class Resize(Geometry):
     """Samples of ``size``, sampled as torch.nn.functional.interpolate, corners not aligned.
 
-    Masks take the nearest pixel's class.
+    Where a side shrinks, each new pixel is the mean of all that it covers, as in Pillow and as at
+    ingest, so that fine patterns do not alias. Masks take the nearest pixel's class.
     """
 
     kinds: ClassVar[Kinds] = PLANES
@@ -41,6 +58,8 @@ class Resize(Geometry):
     """Height and width, of volumes depth, height and width, or one number for all."""
     mode: Literal["bilinear", "nearest"] = "bilinear"
     """Means of the nearest pixels (of volumes trilinear), or the nearest one."""
+    antialias: bool = True
+    """Whether sides that shrink are smoothed; without it only the nearest pixels count."""
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "resize", "size": [16, 20]},
@@ -55,8 +74,11 @@ class Resize(Geometry):
 
         def resize(x: Tensor) -> Tensor:
             size = list(_for_axes(self.size, tuple(x.shape[1:]), "sizes"))
-            mode = "trilinear" if self.mode == "bilinear" and x.dim() == 5 else self.mode
-            return interpolate(x, size, mode=mode)
+            shrinks = any(new < old for new, old in zip(size, x.shape[2:], strict=True))
+            if self.mode == "nearest" or not (self.antialias and shrinks):
+                mode = "trilinear" if self.mode == "bilinear" and x.dim() == 5 else self.mode
+                return interpolate(x, size, mode=mode)
+            return _smoothed(x, size)
 
         return resize
 

@@ -43,6 +43,11 @@ class Schedule(Component):
 SCHEDULES: Family[Schedule] = Family("schedule")
 
 
+def is_rate(lr: float) -> bool:
+    """Whether an optimizer can step at this rate."""
+    return math.isfinite(lr) and lr >= 0
+
+
 def cosine_between(start: float, end: float, done: float) -> float:
     """From ``start`` (done = 0) to ``end`` (done = 1) along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * done)) / 2

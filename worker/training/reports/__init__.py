@@ -29,10 +29,19 @@ def report_of(goal: Goal, train: Split, reported: Split, device: torch.device) -
     """The report of a task; ``reported`` is the split it will be about."""
     match goal.task:
         case "classification":
-            return ClassificationReport(goal.names, class_counts(goal, train.y), device)
+            naive = _named_classes(goal, reported)
+            return ClassificationReport(goal.names, class_counts(goal, train.y), device, naive)
         case "multi-label":
             return LabelReport(goal.names)
         case "segmentation":
             return MaskReport(goal.names, device)
         case _:
             return NumberReport(goal, reported.baselines)
+
+
+def _named_classes(goal: Goal, split: Split) -> dict[str, Tensor]:
+    """The class of every sample (N,) by each naive forecast, where the dataset has such."""
+    if split.baselines is None:
+        return {}
+    classes_NB = torch.from_numpy(split.baselines.argmax(axis=2))
+    return {name: classes_NB[:, b] for b, name in enumerate(goal.baselines)}

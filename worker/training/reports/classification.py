@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,12 +15,18 @@ NUM_WORST = 20
 class ClassificationReport:
     """Rows of the confusion matrix are true classes, columns predicted ones. Precision, recall and
     F1 are 0 where their denominator is. ``expected_calibration_error`` is Guo et al.'s (2017).
+    ``naive``: by name the classes (N,) that naive forecasts say.
     """
 
     def __init__(
-        self, class_names: list[str], train_counts: list[int], device: torch.device
+        self,
+        class_names: list[str],
+        train_counts: list[int],
+        device: torch.device,
+        naive: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.class_names, self.train_counts = class_names, train_counts
+        self.naive = naive or {}
         num_classes = len(class_names)
         self.confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
         self.predicted: list[Tensor] = []
@@ -48,7 +55,7 @@ class ClassificationReport:
             "class_names": self.class_names,
             "confusion_matrix": confusion.tolist(),
             "per_class": self._per_class(confusion),
-            "baselines": [self._majority(targets)],
+            "baselines": [self._majority(targets), *self._naive(targets)],
             "calibration": _calibration(confidence, predicted == targets),
             "worst_errors": self._worst_errors(predicted, confidence, targets),
         }
@@ -58,6 +65,12 @@ class ClassificationReport:
         commonest = self.train_counts.index(max(self.train_counts))
         accuracy = (targets == commonest).double().mean().item()
         return {"name": "majority", "class": self.class_names[commonest], "accuracy": accuracy}
+
+    def _naive(self, targets: Tensor) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "accuracy": (classes == targets).double().mean().item()}
+            for name, classes in self.naive.items()
+        ]
 
     def _per_class(self, confusion: Tensor) -> list[dict[str, Any]]:
         right = confusion.diagonal().double()
