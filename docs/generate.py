@@ -19,7 +19,7 @@ from trainyard.datasets.formats import FORMATS
 from trainyard.settings import Settings
 from trainyard.spec.augmentations import AUGMENTATIONS
 from trainyard.spec.backbones import BACKBONES
-from trainyard.spec.component import Family
+from trainyard.spec.component import OWN, Family
 from trainyard.spec.definitions.model import Definitions
 from trainyard.spec.initializers import INITIALIZERS
 from trainyard.spec.job import JobSpec
@@ -209,7 +209,8 @@ def _type_text(schema: Json, definitions: Json) -> str:
         return _type_text(target, definitions) if "enum" in target else name
     for key in ("anyOf", "oneOf"):
         if key in schema:
-            return _choice_text(schema[key], lambda part: _type_text(part, definitions))
+            known = [part for part in schema[key] if part.get("title") != OWN]
+            return _choice_text(known, lambda part: _type_text(part, definitions))
     if "const" in schema:
         return _default(schema["const"])
     if "enum" in schema:

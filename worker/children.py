@@ -3,8 +3,10 @@
 A fork server with the heavy modules imported is started once; a child forked from it begins
 within milliseconds, has never seen CUDA, and gives back all its memory when it ends. When the
 worker dies, however it dies, the fork server sees its pipe close and exits, and the kernel then
-kills the children (``PR_SET_PDEATHSIG``). The worker waits for a fork server that does not answer
-no longer than a limit: then it kills it, and the next child gets a new one.
+kills the children (``PR_SET_PDEATHSIG``). What a child started goes with it, in whichever session
+that is: a child inherits its own orphans, the fork server those of a child that is gone. The
+worker waits for a fork server that does not answer no longer than a limit: then it kills it, and
+the next child gets a new one.
 """
 
 from __future__ import annotations
@@ -24,9 +26,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from worker import leftovers
 from worker.lines import LineReader
 from worker.messages import Message, MessageReader, Sender
+from worker.trees import inherit_orphans, kill_tree, process_of
 
 # A module whose ``main(connection)`` is the child. By name, so that the worker itself never
 # imports torch.
@@ -36,6 +41,8 @@ _context = mp.get_context("forkserver")
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # of 1000: as if it took half of the memory more than it does
 _END_SECONDS = 5.0  # for the fork server to tell of a child's end, or to end itself
+_starting = threading.Lock()  # held while a child of the fork server may be none of _living yet
+_living: set[int] = set()
 
 
 class NotStarted(OSError):
@@ -58,10 +65,23 @@ def stop_fork_server() -> None:
 
 def kill_fork_server() -> None:
     """Whoever waits for it gets an error, and its children die. Safe from any thread."""
+    if (server := _fork_server()) is not None:
+        kill_tree(server)
+
+
+def _fork_server() -> psutil.Process | None:
     server: Any = forkserver._forkserver
-    if (pid := server._forkserver_pid) is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    pid = server._forkserver_pid
+    return None if pid is None else process_of(pid)
+
+
+def _kill_strays() -> None:
+    """Kill what children that are gone have left: the fork server is its parent by now."""
+    server = _fork_server()
+    with _starting, suppress(psutil.Error):
+        for process in server.children() if server else ():
+            if process.pid not in _living:
+                kill_tree(process)
 
 
 @contextmanager
@@ -80,7 +100,7 @@ class Child:
     """A running child: what it tells and writes, to be waited for, and a handle to end it.
 
     ``messages`` and ``lines`` are read where ``multiprocessing.connection.wait`` finds something
-    there; each ends when the child does.
+    there; each ends when the child does, or when what it started and left behind does.
     """
 
     def __init__(self, entry: Entry, name: str, start_seconds: float) -> None:
@@ -102,8 +122,9 @@ class Child:
             daemon=True,
         )
         try:
-            with _answered_within(start_seconds):
+            with _answered_within(start_seconds), _starting:
                 self.process.start()
+                _living.add(self.process.pid or 0)
         except (EOFError, OSError) as error:
             self._close_pipes()
             raise NotStarted(f"the fork server did not start it: {error!r}") from error
@@ -112,6 +133,8 @@ class Child:
                 end.close()
         assert self.process.pid is not None
         self.pid: int = self.process.pid
+        self.sentinel: int = self.process.sentinel  # ready for ``wait`` once the child has ended
+        self._root = process_of(self.pid)
         self._sender = Sender.without_bound(self._connection)
         self._sender.start()
 
@@ -122,20 +145,19 @@ class Child:
     def wait_for_end(self) -> int | None:
         """The exit code of a child that has ended, or is about to; negative where a signal did it.
 
+        Kills what the child has left behind.
         255 says that nobody knows: the fork server, which has to tell, is gone as well.
         """
         with _answered_within(_END_SECONDS):
             self.process.join()
+        _living.discard(self.pid)
+        _kill_strays()
         return self.process.exitcode
 
     def kill(self) -> None:
         """Kill the child and whatever it started. Safe from any thread, also when it is gone."""
-        with suppress(ProcessLookupError):
-            try:
-                os.killpg(self.pid, signal.SIGKILL)
-            except ProcessLookupError:  # not yet the leader of its group
-                if self.process.is_alive():
-                    os.kill(self.pid, signal.SIGKILL)
+        if self._root is not None:
+            kill_tree(self._root)
 
     def dump_stacks(self) -> None:
         """Have the child write the stacks of its threads to its stderr, stopped or not."""
@@ -185,6 +207,7 @@ def _be_taken_before_the_worker() -> None:
 
 def _die_with_the_worker() -> None:
     os.setsid()
+    inherit_orphans()
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The fork server lives for as long as anybody holds this pipe: a child that held it would
     # keep its own parent alive after the worker's death.

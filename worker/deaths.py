@@ -14,6 +14,7 @@ from trainyard.store.states import Reason, reason
 _OWN = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _MACHINE = Path("/proc/vmstat")
+_MIB = 1024**2
 _UNREAD_EXIT_CODE = 255  # multiprocessing says so where the fork server died before it could tell
 
 
@@ -62,12 +63,12 @@ def explain(
     oom_kills: int,
     estimate_bytes: int | None = None,
     *,
-    splittable: bool = False,
+    has_fitted: bool = False,
 ) -> Death:
     """The reason for a trainer's death; ``oom_kills`` counts those while it ran.
 
-    ``estimate_bytes`` is what the training was reckoned to take, and ``splittable`` whether less
-    would do with batches in smaller parts, as far as is known: the next attempt finds out.
+    ``estimate_bytes`` is what the training was reckoned to take, and ``has_fitted`` whether there
+    was room for all but its batches, so that smaller parts of these may do, or was once before.
     """
     tail = " ".join(last_lines)[-1500:]
     if exit_code == -signal.SIGKILL and oom_kills > 0:
@@ -75,10 +76,10 @@ def explain(
             reason(
                 ReasonCode.OUT_OF_MEMORY,
                 "The kernel killed the training because the machine ran out of memory."
-                + _estimated(estimate_bytes),
+                + told_estimate(estimate_bytes),
                 "A smaller batch_size, a smaller model or a worker with more memory helps.",
             ),
-            retry=splittable,
+            retry=has_fitted,
         )
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
@@ -92,5 +93,9 @@ def explain(
     return Death(reason(ReasonCode.INTERNAL, message, tail), retry=False)
 
 
-def _estimated(num_bytes: int | None) -> str:
-    return "" if num_bytes is None else f" Estimated were {num_bytes / 1024**2:,.0f} MiB."
+def told_estimate(num_bytes: int | None) -> str:
+    """A sentence that follows another one; none where nothing was reckoned."""
+    if num_bytes is None:
+        return ""
+    size = f"{num_bytes / _MIB:,.0f} MiB" if num_bytes >= _MIB else "less than 1 MiB"
+    return f" Estimated were {size}."

@@ -6,10 +6,7 @@ What a format looks like and what is wrong with a file stands in ``trainyard.dat
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -32,6 +29,7 @@ from trainyard.store.lease import LeaseLost
 from worker.children import Child, NotStarted
 from worker.context import WorkerContext
 from worker.messages import Message
+from worker.scratch import scratch_folder
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
@@ -44,7 +42,7 @@ class _Postponed(Exception):
 def run_ingest(context: WorkerContext, claim: ClaimedDataset) -> None:
     """Ingest a claimed dataset: ready, rejected, or given back. Leaves nothing behind."""
     try:
-        with _scratch_folder(context, claim) as scratch:
+        with scratch_folder(context, claim) as scratch:
             _ingest(context, claim, scratch)
     except LeaseLost:
         log.warning("%s was deleted, or belongs to somebody else by now", claim.id)
@@ -55,19 +53,6 @@ def run_ingest(context: WorkerContext, claim: ClaimedDataset) -> None:
             raise
         _postpone(context, claim, faults.told(error))
     garbage.collect(context.database, context.blobs)
-
-
-@contextmanager
-def _scratch_folder(context: WorkerContext, claim: ClaimedDataset) -> Iterator[Path]:
-    """A folder for this attempt; what dead attempts at the dataset left goes too."""
-    for left in context.scratch_folder.glob(f"{claim.id}-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    folder = context.scratch_folder / f"{claim.id}-{claim.attempt}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ingest(context: WorkerContext, claim: ClaimedDataset, scratch: Path) -> None:

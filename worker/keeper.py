@@ -10,8 +10,9 @@ from collections.abc import Callable
 from trainyard.crashpoints import reach
 from trainyard.status import JobStatus
 from trainyard.store import faults
-from trainyard.store.claims import read_request, renew_lease
-from trainyard.store.lease import Lease, LeaseLost
+from trainyard.store.attempts import note_used
+from trainyard.store.claims import ClaimedJob, read_request, renew_lease
+from trainyard.store.lease import LeaseLost
 from worker.context import WorkerContext
 from worker.requests import Requests
 
@@ -32,16 +33,16 @@ class Keeper:
     def __init__(
         self,
         context: WorkerContext,
-        lease: Lease,
+        claim: ClaimedJob,
         leased_at: float,
         requests: Requests,
         on_ending: Callable[[], None],
     ) -> None:
         """``leased_at`` is the monotonic time of just before the claim."""
-        self._context, self._lease = context, lease
+        self._context, self._claim, self._lease = context, claim, claim.lease
         self._requests, self._on_ending = requests, on_ending
         self._seconds = context.settings.lease_seconds
-        self._leased_at = leased_at
+        self._began = self._leased_at = leased_at
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -81,6 +82,7 @@ class Keeper:
                 return read_request(session, self._lease)
         with self._context.database.write() as session:
             status = renew_lease(session, self._lease, self._context.settings.lease)
+            note_used(session, self._lease.job_id, self._claim.attempt, began - self._began)
             reach("renewal.written")
         reach("renewal.committed")
         self._leased_at = began

@@ -72,6 +72,17 @@ class Patience:
                 self._give_up_if_hopeless(error, time.monotonic() - began)
             self._requests.wait(_AGAIN_SECONDS)
 
+    def go_on(self) -> None:
+        """To be called on the way, again and again, by an action that takes long.
+
+        Raises:
+            LeaseLost: the job may be somebody else's by now.
+            Refused: it is to be cancelled.
+        """
+        self._check_lease()
+        if self._requests.cancel.is_set():
+            raise Refused(None)
+
     def _check_lease(self) -> None:
         if self._requests.lost.is_set():
             raise LeaseLost(self._lease)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from trainyard.errors import NotFound
 from trainyard.status import ReasonCode
-from trainyard.store.checkpoints import Part, read_chunks
+from trainyard.store.checkpoints import CorruptCheckpoint, Part, read_chunks
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.states import Reason, reason
 from trainyard.store.tables import Checkpoint
@@ -26,20 +26,41 @@ class MissingWeights(Exception):
         return reason(ReasonCode.BAD_DATA, str(self), hint)
 
 
-def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[], None]) -> Message:
+class DamagedCheckpoint(Exception):
+    """What the attempt was to go on from is not what was written, or not there any more."""
+
+    def __init__(self, checkpoint: Checkpoint, cause: Exception) -> None:
+        super().__init__(f"the checkpoint of step {checkpoint.step}: {cause}")
+        self.id, self.step = checkpoint.id, checkpoint.step
+
+    @property
+    def reason(self) -> Reason:
+        return reason(
+            ReasonCode.INTERNAL,
+            f"The checkpoint of step {self.step} could not be gone on from, as its stored bytes "
+            "are missing or damaged. It was deleted, and the job goes on from the one before.",
+            f"{self.__cause__}"[:500],
+        )
+
+
+def start_message(
+    context: WorkerContext, claim: ClaimedJob, leased_at: float, go_on: Callable[[], None]
+) -> Message:
     """The trainer's first message; see ``worker.trainer``.
 
+    ``leased_at`` is when the attempt began, by the monotonic clock, which all processes share.
     ``go_on`` is called again and again while large files are read, and may raise.
 
     Raises:
         MissingWeights: they were deleted after the job was made.
+        DamagedCheckpoint: another one may do.
     """
     folder = context.blobs.local_folder(claim.dataset_key, context.cache_folder, go_on)
     data = {
         "spec": claim.spec,
         "folder": str(folder),
         "device": context.settings.device,
-        "used_seconds": claim.used_seconds,
+        "began": leased_at - claim.used_seconds,
         "halvings": claim.num_memory_kills,
     }
     init_from = claim.spec["training"].get("init_from")
@@ -49,20 +70,21 @@ def start_message(context: WorkerContext, claim: ClaimedJob, go_on: Callable[[],
         return Message("start", data)
     with context.database.read() as session:
         checkpoint = session.get_one(Checkpoint, claim.checkpoint_id)
-    # Another transaction, which is none where the pieces come out of the store.
-    with context.database.read() as session:
-        parts = [
-            _joined(read_chunks(session, checkpoint, part, context.blobs), go_on) for part in _PARTS
-        ]
-    return Message("start", data, tuple(parts))
+    return Message("start", data, _parts_of(context, checkpoint, go_on))
 
 
-def _joined(pieces: Iterable[bytes], go_on: Callable[[], None]) -> bytes:
-    whole = bytearray()
-    for piece in pieces:
-        go_on()
-        whole += piece
-    return bytes(whole)
+def _parts_of(
+    context: WorkerContext, checkpoint: Checkpoint, go_on: Callable[[], None]
+) -> tuple[bytes, ...]:
+    try:
+        # Another transaction, which is none where the pieces come out of the store.
+        with context.database.read() as session:
+            return tuple(
+                b"".join(read_chunks(session, checkpoint, part, context.blobs, go_on))
+                for part in _PARTS
+            )
+    except (CorruptCheckpoint, NotFound) as error:
+        raise DamagedCheckpoint(checkpoint, error) from error
 
 
 def _initial(
@@ -75,7 +97,7 @@ def _initial(
         with context.database.read() as session:
             found = find_initial(session, claim.owner_id, init_from)
         with context.database.read() as session:
-            return _joined(initial_pieces(session, found, context.blobs), go_on)
+            return b"".join(initial_pieces(session, found, context.blobs, go_on))
     except NotFound as error:
         raise MissingWeights(error.detail) from error
 

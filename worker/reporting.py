@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from trainyard.crashpoints import reach
+from trainyard.store.attempts import note_used
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.events import NewEvent, append_events, log_event, metrics_event
 from trainyard.store.logs import LINE_BYTES, keep_within
@@ -29,14 +30,17 @@ _PROGRESS_SHARE = 0.01  # a progress event each time the attempt got 1 % older
 class Reporting:
     """The batch of one attempt. Used by the supervisor's thread alone."""
 
-    def __init__(self, context: WorkerContext, claim: ClaimedJob, patience: Patience) -> None:
+    def __init__(
+        self, context: WorkerContext, claim: ClaimedJob, patience: Patience, began: float
+    ) -> None:
+        """``began`` is the monotonic time of the attempt's begin."""
         self._context, self._claim, self._patience = context, claim, patience
         self._batch = 0  # the number of the last one written
         self._events: list[NewEvent] = []
         self._summary: dict[str, float] = {}
         self._progress: dict[str, Any] | None = None
         self._passport: dict[str, Any] | None = None
-        self._began = time.monotonic()
+        self._began = began
         self._flushed = self._told = 0.0
         self._had_metrics = False
         self._flood = Flood()
@@ -65,6 +69,11 @@ class Reporting:
     def passport(self, data: dict[str, Any]) -> None:
         """What the trainer found of itself; written with the first lines of its log."""
         self._passport = data
+
+    @property
+    def used_seconds(self) -> float:
+        """Since the attempt's begin."""
+        return time.monotonic() - self._began
 
     def log(self, level: str, message: str) -> None:
         self._unbounded_bytes += len(message) + LINE_BYTES
@@ -114,6 +123,7 @@ class Reporting:
             progress=self._progress,
             summary=self._summary or None,
         )
+        note_used(session, self._claim.id, self._claim.attempt, self.used_seconds)
         if self._passport is not None:
             record_passport(session, self._claim.lease, self._claim.attempt, self._passport)
         self._bound_log(session)

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from trainyard.crashpoints import reach
 from trainyard.exporters import artifact_name
 from trainyard.jsonable import jsonable
-from trainyard.status import JobStatus
-from trainyard.store import artifacts, faults, garbage
+from trainyard.status import JobStatus, ReasonCode
+from trainyard.store import artifacts, garbage
+from trainyard.store.attempts import drop_damaged, note_used
 from trainyard.store.blobs import StoredFile
 from trainyard.store.claims import ClaimedJob, finish_job, requeue_job
 from trainyard.store.lease import LeaseLost
-from trainyard.store.states import Reason
+from trainyard.store.states import Reason, reason
 from worker.context import WorkerContext
 from worker.deaths import count_oom_kills, explain
 from worker.messages import Message
@@ -57,8 +58,9 @@ class Settlement:
     def settle_death(self, exit_code: int | None, last_lines: deque[str]) -> None:
         """The trainer is gone and has said nothing."""
         oom_kills = count_oom_kills() - self._oom_kills
+        has_fitted = self.has_begun or self._claim.start_step > 0
         death = explain(
-            exit_code, last_lines, oom_kills, self.estimate_bytes, splittable=self.has_begun
+            exit_code, last_lines, oom_kills, self.estimate_bytes, has_fitted=has_fitted
         )
         self._reporting.log("error", death.reason["message"])
         self._reporting.flush()
@@ -77,23 +79,31 @@ class Settlement:
         """Another attempt may go better, or the job was asked to pause or to end."""
         self._ring(self._patience.write(lambda session: self._requeue(session, crash)))
 
+    def give_back_without(self, checkpoint_id: str, crash: Reason) -> None:
+        """Another attempt goes on from an older checkpoint than this one, which is damaged."""
+
+        def write(session: Session) -> JobStatus:
+            drop_damaged(session, self._claim.lease, checkpoint_id)
+            return self._requeue(session, crash)
+
+        self._ring(self._patience.write(write))
+
     def give_back_at_once(self, crash: Reason | None) -> None:
-        """As ``give_back``, without waiting: where that fails, the lease runs out."""
+        """As ``give_back``, without waiting: where that fails, the next claim does it."""
         try:
             with self._context.database.write() as session:
                 status = self._requeue(session, crash)
         except LeaseLost:
             return
-        except Exception as error:
-            if not faults.is_fault(error):
-                raise
-            log.warning("%s is left to its lease: %s", self._claim.id, error)
+        except Exception:  # the last that can be done for this attempt
+            log.exception("%s is left to the next claim", self._claim.id)
             return
         self._ring(status)
 
     def _requeue(self, session: Session, crash: Reason | None) -> JobStatus:
         retries = self._context.settings.retries
         status = requeue_job(session, self._claim.lease, crash=crash, retries=retries)
+        note_used(session, self._claim.id, self._claim.attempt, self._reporting.used_seconds)
         reach("requeue.written")
         return status
 
@@ -109,7 +119,8 @@ class Settlement:
 
     def _store_file(self, name: str, data: bytes) -> None:
         key = artifacts.artifact_key(self._claim.id, self._claim.attempt, name)
-        stored: StoredFile = self._patience.insist(lambda: self._context.blobs.put_bytes(key, data))
+        blobs, go_on = self._context.blobs, self._patience.go_on
+        stored: StoredFile = self._patience.insist(lambda: blobs.put_bytes(key, data, go_on))
         reach("model.stored")
         try:
             self._patience.write(
@@ -139,3 +150,13 @@ class Settlement:
 
         self._patience.write(write)
         reach("finish.committed")
+
+
+def broken(error: Exception) -> Reason:
+    """The reason of an attempt whose supervisor failed."""
+    return reason(
+        ReasonCode.INTERNAL,
+        f"The worker failed while it watched over the training: {type(error).__name__}: "
+        f"{str(error)[:300]}",
+        "See the log of the worker, and whether its machine ran out of memory.",
+    )

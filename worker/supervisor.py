@@ -17,20 +17,28 @@ from trainyard.crashpoints import reach
 from trainyard.store.checkpoints import put_checkpoint
 from trainyard.store.claims import ClaimedJob
 from trainyard.store.lease import LeaseLost
+from trainyard.store.states import Reason
 from worker.children import Child, NotStarted, kill_fork_server
 from worker.context import WorkerContext
 from worker.keeper import Keeper
 from worker.lines import LineReader
 from worker.messages import Message, MessageReader
 from worker.patience import STOPPING_SECONDS, Patience, Refused
-from worker.preparing import MissingWeights, not_started, start_message, unprepared
+from worker.preparing import (
+    DamagedCheckpoint,
+    MissingWeights,
+    not_started,
+    start_message,
+    unprepared,
+)
 from worker.reporting import Reporting
 from worker.requests import Requests
-from worker.settling import Settlement
+from worker.settling import Settlement, broken
 from worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
+_DRAIN_SECONDS = 1.0
 _LEVELS = {"stdout": "info", "stderr": "warning"}
 
 
@@ -47,7 +55,10 @@ def run_job(context: WorkerContext, claim: ClaimedJob, leased_at: float) -> None
         log.warning("%s is not ours any more", claim.id)
     except Refused as refused:
         log.error("%s cannot go on here: %s", claim.id, refused)
-        supervisor.abandon(refused)
+        supervisor.abandon(refused.why)
+    except Exception as error:  # the edge of the task: a fault of our own must not stop the line
+        log.exception("%s cannot be watched over", claim.id)
+        supervisor.abandon(broken(error))
     finally:
         supervisor.close()
         context.activity.job_id = context.activity.trainer_pid = None
@@ -61,26 +72,32 @@ class Supervisor:
         self._context, self._claim = context, claim
         self._requests = Requests()
         self._patience = Patience(context, claim.lease, self._requests)
-        self._reporting = Reporting(context, claim, self._patience)
+        self._leased_at = leased_at
+        self._reporting = Reporting(context, claim, self._patience, leased_at)
         self._settlement = Settlement(context, claim, self._patience, self._reporting)
         self._outcome: Message | None = None
         self._last_lines: deque[str] = deque(maxlen=5)
-        self._watchdog = Watchdog(claim, context.settings.hang_seconds)
+        self._watchdog = Watchdog(claim, context.settings.hang_seconds, leased_at)
         self._stop_asked = False
         self._kill_at: float | None = None
         self._child: Child | None = None
         self._starting = False
-        self._keeper = Keeper(context, claim.lease, leased_at, self._requests, self._kill)
+        self._keeper = Keeper(context, claim, leased_at, self._requests, self._kill)
 
     def run(self) -> None:
         """Watch the trainer to its end and settle the job."""
         self._keeper.start()
+        if self._watchdog.over_time is not None:
+            return self._settlement.fail(self._watchdog.over_time)
         try:
             start = self._patience.insist(
-                lambda: start_message(self._context, self._claim, self._go_on)
+                lambda: start_message(self._context, self._claim, self._leased_at, self._go_on)
             )
         except MissingWeights as error:
             return self._settlement.fail(error.reason)
+        except DamagedCheckpoint as error:
+            log.exception("%s has to go on from an older checkpoint", self._claim.id)
+            return self._settlement.give_back_without(error.id, error.reason)
         except (LeaseLost, Refused):
             raise
         except Exception as error:  # the edge of the task: whatever the store answers
@@ -102,10 +119,10 @@ class Supervisor:
         self._reporting.flush()
         return self._settle(exit_code)
 
-    def abandon(self, refused: Refused) -> None:
+    def abandon(self, why: Reason | None) -> None:
         """End the trainer and give the job back, if that much is possible."""
         self._kill()
-        self._settlement.give_back_at_once(refused.why)
+        self._settlement.give_back_at_once(why)
 
     def close(self) -> None:
         """End the trainer and the keeper, whatever happened."""
@@ -148,21 +165,40 @@ class Supervisor:
     # The trainer and what it tells.
 
     def _watch(self, child: Child) -> None:
-        """Take messages and lines until all pipes are closed, which the trainer's end does."""
+        """Take messages and lines until the trainer's end, and then what it has left."""
         sources: list[Any] = [child.messages, *child.lines]
-        while sources:
+        has_ended = False
+        while sources and not has_ended:
             due = self._reporting.seconds_to_flush()
             timeout = _LOOK_SECONDS if due is None else min(due, _LOOK_SECONDS)
             began = time.monotonic()
-            ready: list[Any] = wait(sources, timeout)
+            ready: list[Any] = wait([*sources, child.sentinel], timeout)
             self._watchdog.listened(min(time.monotonic() - began, timeout))
-            for source in ready:
-                if not self._take(source):
-                    sources.remove(source)
+            has_ended = child.sentinel in ready
+            self._take_ready(sources, ready)
             self._ask_to_stop_if_due(child)
             if self._outcome is None:
                 self._watchdog.look(child)
             self._reporting.flush_if_due()
+        self._drain(child, sources)
+
+    def _drain(self, child: Child, sources: list[Any]) -> None:
+        """Take what a trainer that is gone has written.
+
+        Its pipes need not be closed: a process that it started may hold them, and write on.
+        """
+        until = time.monotonic() + _DRAIN_SECONDS
+        while True:
+            ready: list[Any] = wait(sources, 0)
+            is_late = child.messages not in ready and time.monotonic() > until
+            if not ready or is_late:
+                return
+            self._take_ready(sources, ready)
+
+    def _take_ready(self, sources: list[Any], ready: list[Any]) -> None:
+        for source in [source for source in sources if source in ready]:
+            if not self._take(source):
+                sources.remove(source)
 
     def _take(self, source: LineReader | MessageReader) -> bool:
         """One read; false at the end of the source."""
@@ -223,6 +259,7 @@ class Supervisor:
                 keep_last=keep["keep_last"],
                 keep_best=keep["keep_best"],
                 blobs=self._context.blobs if in_store else None,
+                go_on=self._patience.go_on,
             )
         )
         self._context.waker.wake(self._claim.id)

@@ -230,6 +230,6 @@ def _call_engine(start: Message, reporter: ConnectionReporter, stop: Signs) -> O
         device=device,
         resume=weights_and_state,
         initial=initial,
-        used_seconds=start.data["used_seconds"],
+        used_seconds=time.monotonic() - start.data["began"],
         halvings=start.data["halvings"],
     )

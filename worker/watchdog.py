@@ -16,18 +16,21 @@ from worker.children import Child
 
 _DUMP_SECONDS = 2.0  # for the stacks to arrive, before the trainer is killed
 _OWN_WORD_SECONDS = 2.0  # for the trainer to find by itself that its time is over
+_HINT = "Raise time_limit_seconds, or train fewer epochs or a smaller model."
 
 
 class Watchdog:
     """That of one attempt; ``hung`` and ``over_time`` tell which end it has made."""
 
-    def __init__(self, claim: ClaimedJob, hang_seconds: float) -> None:
+    def __init__(self, claim: ClaimedJob, hang_seconds: float, began: float) -> None:
+        """``began`` is the monotonic time of the attempt's begin."""
         self._hang_seconds, self._silent_seconds = hang_seconds, 0.0
         self._limit_seconds: float | None = claim.spec["training"].get("time_limit_seconds")
-        self._began = time.monotonic() - claim.used_seconds
+        self._used_before = claim.used_seconds
+        self._began = began - claim.used_seconds
         self._kill_at: float | None = None
         self.hung: Reason | None = None
-        self.over_time: Reason | None = None
+        self.over_time: Reason | None = self._used_up() if self._is_used_up() else None
 
     def heard(self) -> None:
         """The trainer has told something."""
@@ -50,6 +53,17 @@ class Watchdog:
             self._kill_at = time.monotonic() + _DUMP_SECONDS
             child.dump_stacks()
 
+    def _is_used_up(self) -> bool:
+        return self._limit_seconds is not None and self._used_before >= self._limit_seconds
+
+    def _used_up(self) -> Reason:
+        return reason(
+            ReasonCode.TIME_LIMIT,
+            f"Earlier attempts took {self._used_before:.1f} seconds, which leaves nothing of the "
+            f"time limit of {self._limit_seconds:g} seconds.",
+            _HINT,
+        )
+
     def _is_over_time(self) -> bool:
         limit = self._limit_seconds
         return limit is not None and time.monotonic() - self._began > limit + _OWN_WORD_SECONDS
@@ -58,9 +72,13 @@ class Watchdog:
         return reason(
             ReasonCode.TIME_LIMIT,
             f"The time limit of {self._limit_seconds:g} seconds was reached outside of the steps: "
-            "while data was read, the model built, evaluated or exported.",
-            "Raise time_limit_seconds, or train fewer epochs or a smaller model.",
+            f"while data was read, the model built, evaluated or exported.{self._told_before()}",
+            _HINT,
         )
+
+    def _told_before(self) -> str:
+        seconds = self._used_before
+        return f" Earlier attempts took {seconds:.1f} seconds of it." if seconds else ""
 
     def _no_progress(self) -> Reason:
         return reason(

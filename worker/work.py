@@ -44,7 +44,7 @@ def _until_nothing_waits(context: WorkerContext, next_one: Callable[[WorkerConte
 def _train_next(context: WorkerContext) -> bool:
     leased_at = time.monotonic()
     with context.database.write() as session:
-        claims.give_back_forgotten(session, context.worker_id)
+        claims.give_back_forgotten(session, context.worker_id, context.settings.retries)
         claim = claims.claim_job(session, context.worker_id, context.host, context.settings.lease)
         if claim is not None:
             reach("claim.written")

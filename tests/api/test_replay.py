@@ -125,6 +125,22 @@ def test_a_replay_that_parts_names_the_step_and_what_differs(each_owner: Owner) 
     assert not any("hardware" in line for line in found["differences"])
 
 
+def test_on_which_step_the_clock_asked_for_a_checkpoint_makes_no_difference(owner: Owner) -> None:
+    dataset = owner.ready_dataset()
+    made = [owner.submit(dataset)["id"]]
+    for step in (6, 7):
+        claimed = owner.claim(made[-1])
+        owner.checkpoint(claimed, 4)
+        owner.checkpoint(claimed, step, is_best=False, for_resume=True)
+        owner.finish(claimed)
+        made += [post_replay(owner, made[0]).json()["id"]] if len(made) == 1 else []
+    found = owner.get(f"/v1/jobs/{made[1]}/replay")
+    assert (found["identical"], found["differences"]) == (True, [])
+    result = owner.get(f"/v1/jobs/{made[1]}/passport")["result"]
+    assert result["best"] == result["last"]
+    assert result["last"]["step"] == 4
+
+
 def test_fingerprints_tell_the_very_step_at_which_a_replay_parted(owner: Owner) -> None:
     dataset = owner.ready_dataset()
     made = [owner.submit(dataset)["id"]]

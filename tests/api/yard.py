@@ -191,7 +191,14 @@ class Owner:
         with self.yard.database.write() as session:
             events.append_events(session, claimed.lease, claimed.attempt, news)
 
-    def checkpoint(self, claimed: claims.ClaimedJob, step: int, *, is_best: bool = True) -> bytes:
+    def checkpoint(
+        self,
+        claimed: claims.ClaimedJob,
+        step: int,
+        *,
+        is_best: bool = True,
+        for_resume: bool = False,
+    ) -> bytes:
         """The worker writes a checkpoint; returns its weights."""
         weights = network_weights(step)
         checkpoints.put_checkpoint(
@@ -206,6 +213,7 @@ class Owner:
             metric_value=0.5,
             keep_last=10,
             keep_best=10,
+            for_resume=for_resume,
         )
         return weights
 

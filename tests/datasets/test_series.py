@@ -221,7 +221,8 @@ def test_a_history_too_short_for_its_windows_is_refused(refuse):
     [
         ({"target": "close", "time": "day"}, "name the column that tells the series apart in the "
          "option `group`: name?"),
-        ({"target": "name", "time": "day"}, 'the target "name" of a series must hold numbers'),
+        ({"target": "name", "time": "day"},
+         "With the option `task`, such as classification, every row is a sample"),
         ({"target": "close", "time": "name"}, 'options.time: "name" must hold dates, such as'),
         ({"target": ["close", "volume"], "time": "day", "group": "name", "predict": "direction"},
          "a direction has one target; received 2"),

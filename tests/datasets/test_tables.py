@@ -9,7 +9,7 @@ import pytest
 
 from trainyard.datasets import DatasetOptions, SplitOptions, open_dataset
 
-from .conftest import Ingest, messages, picture, random_pictures, zip_of
+from .conftest import Ingest, messages, zip_of
 from .tables import csv_of, parquet_of
 
 HEADER = ("size", "weight", "colour", "kind")
@@ -38,36 +38,6 @@ def test_text_to_predict_is_classification_and_texts_become_channels(take: Inges
     assert 'the task is classification: the target "kind" holds text' in said
     assert 'the texts of column "colour" became 2 channels' in said
     assert manifest.statistics.mean == pytest.approx(x[:, :, 0].mean(0), rel=1e-6)
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found(take: Ingest, delimiter):
-    manifest = take(csv_of(HEADER, ROWS, delimiter), KIND)
-    assert manifest.features[:2] == ["size", "weight"]
-
-
-@pytest.mark.parametrize(
-    ("encoding", "said"),
-    [("utf-8", None), ("utf-8-sig", None), ("utf-16", None), ("cp1252", "read as Windows-1252")],
-)
-def test_text_is_read_in_the_encodings_of_spreadsheets(take: Ingest, encoding, said):
-    text = csv_of(("größe", "kind"), [[n % 5, "süß" if n % 2 else "sauer"] for n in range(40)])
-    manifest = take(text.decode().encode(encoding), KIND)
-    assert manifest.features == ["größe"]
-    assert manifest.class_names == ["sauer", "süß"]
-    assert said is None or said in messages(manifest)
-
-
-def test_quoted_fields_hold_delimiters_quotes_and_line_ends(take: Ingest, tmp_path: Path):
-    fields = ['"a, b"', '"say ""c"""', '"two\nlines"']
-    rows = [[n, fields[n % 3], n % 2] for n in range(30)]
-    manifest = take(
-        csv_of(("n", "text", "y"), rows), DatasetOptions(target="y", split=ALL_IN_TRAIN)
-    )
-    assert manifest.features == ["n", "text=a, b", 'text=say "c"', "text=two\nlines"]
-    x, _ = read(tmp_path)
-    assert x[:, 0, 0].tolist() == list(range(30))
-    assert x[:, 1:, 0].argmax(1).tolist() == [n % 3 for n in range(30)]
 
 
 def test_decimal_commas_between_semicolons_are_numbers(take: Ingest, tmp_path: Path):
@@ -115,14 +85,6 @@ def test_rows_without_a_cell_are_left_out_and_counted_with_examples(take: Ingest
     assert np.isfinite(read(tmp_path)[0]).all()
 
 
-def test_rows_of_another_width_are_left_out_and_said_once(take: Ingest):
-    text = csv_of(HEADER, [*ROWS[:20], ["1", "2"], *ROWS[20:]])
-    manifest = take(text, KIND)
-    assert sum(s.num_samples for s in manifest.splits.values()) == 60
-    said = messages(manifest)
-    assert said.count("without the 4 fields of the header (row 22 has 2)") == 1
-
-
 def test_columns_that_no_model_can_see_are_left_out_and_said(take: Ingest):
     rows = [[n, f"person {n}", "", n if n % 3 == 0 else "", n % 2] for n in range(60)]
     manifest = take(csv_of(("a", "who", "void", "rare", "y"), rows), DatasetOptions(target="y"))
@@ -158,46 +120,6 @@ def test_columns_that_no_model_can_see_are_left_out_and_said(take: Ingest):
 def test_all_mistakes_in_the_options_are_told_at_once(refuse, options, expected):
     said = refuse(csv_of(HEADER, ROWS), DatasetOptions.model_validate(options))
     assert all(text in said for text in expected), said
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"1,2,3\n4,5,6\n7,8,9\n", "its first row holds numbers (1,2,3): expected a header"),
-        (csv_of(("a", "a", "kind"), [[1, 2, "x"]] * 5), 'two columns have the name "a"'),
-        (csv_of(("a", "kind"), [[1, f"x{n}"] for n in range(50)]), "it names the rows"),
-        (b'{"a": 1, "b": 2}\n{"a": 1, "b": 3}\n', "the file is of no known format"),
-        (b"\x00\x01,\x02\n" * 9, "the file is of no known format"),
-        (zip_of({"a.csv": csv_of(HEADER, ROWS), "b.csv": csv_of(("a", "kind"), [[1, "x"]] * 5)}),
-         'has other columns than a.csv: lacks "size", "weight", "colour", has "a" besides'),
-    ],
-)  # fmt: skip
-def test_what_is_no_usable_table_is_refused_with_its_reason(refuse, data, message):
-    assert message in refuse(data, KIND)
-
-
-def test_a_table_beside_pictures_is_not_taken_for_the_data(refuse):
-    files = {"labels.csv": csv_of(("file", "kind"), [["a.png", "x"]] * 5)}
-    files["a.png"] = picture(random_pictures(1, 4, 4)[0])
-    assert "target" not in refuse(zip_of(files), KIND)
-
-
-def test_files_of_a_zip_are_one_table_and_their_names_can_be_groups(take: Ingest, tmp_path: Path):
-    files = {f"site_{n}.csv": csv_of(HEADER, ROWS[6 * n : 6 * n + 6]) for n in range(10)}
-    files["README"] = b"a, b, c\nd, e, f"
-    manifest = take(zip_of(files), DatasetOptions(target="kind", group="file"))
-    assert {name: s.num_samples for name, s in manifest.splits.items()} == {
-        "train": 48, "val": 6, "test": 6,
-    }  # fmt: skip
-    assert manifest.split_options.by == "group"
-    assert "ignored 1 file(s) that are no tables: README" in messages(manifest)
-
-
-def test_files_named_after_splits_are_these_splits(take: Ingest):
-    files = {"data/train.csv": ROWS[:40], "data/valid.csv": ROWS[40:50], "data/test.csv": ROWS[50:]}
-    manifest = take(zip_of({name: csv_of(HEADER, rows) for name, rows in files.items()}), KIND)
-    assert [s.num_samples for s in manifest.splits.values()] == [40, 10, 10]
-    assert manifest.made_splits == []
 
 
 def test_a_column_of_words_gives_the_splits(take: Ingest):

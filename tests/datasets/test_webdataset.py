@@ -98,7 +98,7 @@ def test_samples_that_cannot_be_used_are_left_out_by_name(take: Ingest):
     files = samples(0, 12) | {
         "20.cls": b"1", "21.png": b"no picture", "21.cls": b"1", "22.png": picture(PIXELS[0]),
         "23.png": picture(PIXELS[0]), "23.json": b"{", "24.png": picture(PIXELS[0]),
-        "24.json": b'{"label": [1]}', "25.png": picture(PIXELS[0]), "25.cls": b"",
+        "24.json": b'{"label": {}}', "25.png": picture(PIXELS[0]), "25.cls": b"",
         "26.png": picture(random_pictures(1, 60, 60)[0])[:900], "26.cls": b"1",
     }  # fmt: skip
     manifest = take(zip_of({"s.tar": tar_of(files)}), AS_GIVEN)
@@ -107,7 +107,7 @@ def test_samples_that_cannot_be_used_are_left_out_by_name(take: Ingest):
     for name, reason in (
         ("20", "no picture beside it"), ("21", "no picture that can be read"),
         ("22", "no .cls, .json or .txt"), ("23", "its .json cannot be read"),
-        ("24", "expected text or a whole number"), ("25", "its .cls is no label"),
+        ("24", "expected text, a number or a list"), ("25", "its .cls is no label"),
         ("26", "cannot be decoded"),
     ):  # fmt: skip
         assert f"s.tar/{name} left out: " in told
@@ -120,6 +120,48 @@ def test_the_field_of_the_label_may_be_named(take: Ingest):
         files[name] = json.dumps({"label": "x", "breed": name[3]}).encode()
     options = AS_GIVEN.model_copy(update={"target": "breed"})
     assert len(take(zip_of({"s.tar": tar_of(files)}), options).class_names) == 10
+
+
+LABELS: dict[str, tuple[list, str, list]] = {
+    "fractions": ([i / 4 for i in range(12)], "regression", [[i / 4] for i in range(12)]),
+    "vectors": ([[i / 4, -i] for i in range(12)], "regression", [[i / 4, -i] for i in range(12)]),
+    "flags": ([[1, 0], [1, 1], [0, 1]] * 4, "multi-label", [[1, 0], [1, 1], [0, 1]] * 4),
+    "lists": ([["b", "a"], ["a"], []] * 4, "multi-label", [[1, 1], [1, 0], [0, 0]] * 4),
+    "numbers": ([[5, 9], [5], [9]] * 4, "multi-label", [[1, 1], [1, 0], [0, 1]] * 4),
+    "pairs": ([[5, 9], [5, 7], [9, 7]] * 4, "multi-label", [[1, 0, 1], [1, 1, 0], [0, 1, 1]] * 4),
+    "whole": (list(range(0, 12, 2)) * 2, "classification", list(range(6)) * 2),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("field", ["label", "age"])
+def test_json_holds_numbers_and_lists_too(take: Ingest, tmp_path, kind, field):
+    values, task, expected = LABELS[kind]
+    files = samples(0, 12, "json")
+    for name, value in zip(list(files)[1::2], values, strict=True):
+        files[name] = json.dumps({field: value}).encode()
+    options = AS_GIVEN.model_copy(update={"target": None if field == "label" else field})
+    manifest = take(zip_of({"s.tar": tar_of(files)}), options)
+    assert manifest.task == task
+    np.testing.assert_array_equal(stored(tmp_path)["train"][1], np.array(expected, np.float32))
+
+
+def test_several_fields_are_predicted_together(take: Ingest, tmp_path):
+    files = samples(0, 12, "json")
+    for i, name in enumerate(list(files)[1::2]):
+        files[name] = json.dumps({"x": i / 2, "y": -i}).encode()
+    options = AS_GIVEN.model_copy(update={"target": ["x", "y"]})
+    manifest = take(zip_of({"s.tar": tar_of(files)}), options)
+    assert (manifest.task, manifest.outputs) == ("regression", ["x", "y"])
+    expected = [[i / 2, -i] for i in range(12)]
+    np.testing.assert_array_equal(stored(tmp_path)["train"][1], expected)
+
+
+def test_one_list_among_single_labels_is_left_out(take: Ingest):
+    files = samples(0, 12, "json") | {"24.png": picture(PIXELS[0]), "24.json": b'{"label": [1]}'}
+    manifest = take(zip_of({"s.tar": tar_of(files)}), AS_GIVEN)
+    assert manifest.splits["train"].class_counts == [6, 6]
+    assert "s.tar/24 left out: no classification target" in messages(manifest)
 
 
 def test_class_folders_with_notes_beside_pictures_stay_class_folders(take: Ingest):

@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 from safetensors.numpy import load
 
+from tests.support.examples import SAMPLES, sample
 from tests.support.service import Service
 from trainyard.client import ApiError, Client
 
@@ -154,17 +155,17 @@ def test_an_embedding_tells_classes_by_the_nearest_mean(service, dataset, tmp_pa
 
 
 def test_every_example_passes_the_check(service, dataset):
-    prices = ROOT / "examples" / "data" / "prices_sample.zip"
-    options = json.loads(prices.with_name("prices_sample.options.json").read_text())
+    specs = [json.loads(file.read_text()) for file in sorted((ROOT / "examples").glob("*.json"))]
     with service.client() as client:
-        client.add_dataset(prices, name="prices-sample", options=options)
-        for file in sorted((ROOT / "examples").glob("*.json")):
-            spec = json.loads(file.read_text())
-            own = spec["dataset"] == "prices-sample"
-            if not own and spec["dataset"] != dataset["name"]:  # see tests/spec/test_examples.py
+        for name in {spec["dataset"] for spec in specs} & set(SAMPLES) - {dataset["name"]}:
+            file, options = sample(name)
+            client.add_dataset(file, name=name, options=options)
+        for spec in specs:
+            if spec["dataset"] not in SAMPLES:  # see tests/spec/test_examples.py
                 continue
+            own = spec["dataset"] != dataset["name"]
             report = client.check(spec if own else {**spec, "dataset": dataset["id"]})
-            assert report["num_params"] > 0, file.name
+            assert report["num_params"] > 0, spec["name"]
 
 
 def test_a_class_folder_zip_trains_too(service: Service, tmp_path):

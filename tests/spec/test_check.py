@@ -42,17 +42,19 @@ def test_report_of_the_first_spec_has_the_figures_worked_by_hand() -> None:
     flops = 2 * (32 * 26**2 * 9 + 64 * 11**2 * 32 * 9 + 1600 * 128 + 128 * 10)
     windows = 4 * (32 * 13**2 + 64 * 5**2)
     assert report["flops"] == flops + windows
-    # Kept: the input, both rectified maps and their pooled ones with indices, the rectified 128,
+    # Kept: the input, both maps and their pooled ones, rectified, with indices, the rectified 128,
     # and the loss's logarithms.
     kept = 4 * (784 + 32 * 26**2 + 32 * 13**2 + 64 * 11**2 + 1600 + 128 + 10)
     kept += 8 * (32 * 13**2 + 1600)
     assert report["memory_bytes"] == {
         "weights": 4 * 225_034,
         "activations": 128 * kept,
-        # The worst moment is the first ReLU's: but for the first convolution's all weights have
-        # their gradients; of values there are the input, the ReLU's output, the gradients before
-        # and after it, and the outputs.
-        "gradients": 4 * (225_034 - 32 * 10) + 128 * 4 * (784 + 3 * 32 * 26**2 + 10) - 128 * kept,
+        # The worst moment is the first pooling's, which runs before its ReLU: but for the first
+        # convolution's all weights have their gradients; of values there are the input, the map,
+        # the pooling's indices, the gradients before and after it, and the outputs.
+        "gradients": 4 * (225_034 - 32 * 10)
+        + 128 * (4 * (784 + 2 * 32 * 26**2 + 32 * 13**2 + 10) + 8 * 32 * 13**2)
+        - 128 * kept,
         "optimizer": 8 * 225_034,
     }
     assert report["warnings"] == [DEFAULT_NORMALISATION]

@@ -15,7 +15,10 @@ EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.jso
 DATASETS = {
     "fashion-sample": {"task": "classification", "input_shape": [1, 28, 28], "num_classes": 10},
     "pneumonia": {"task": "classification", "input_shape": [1, 28, 28], "num_classes": 2},
-    "prices-sample": {"task": "forecasting", "input_shape": [5, 64], "num_classes": 1},
+    "fashion-scenes": {"task": "multi-label", "input_shape": [1, 56, 56], "num_classes": 10},
+    "nuclei-counts": {"task": "regression", "input_shape": [1, 64, 64], "num_classes": 1},
+    "prices-sample": {"task": "forecasting", "input_shape": [5, 32], "num_classes": 5},
+    "prices-direction": {"task": "classification", "input_shape": [4, 32], "num_classes": 2},
     "nuclei": {"task": "segmentation", "input_shape": [3, 256, 256], "num_classes": 2},
 }
 

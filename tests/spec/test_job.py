@@ -159,12 +159,12 @@ def test_check_takes_a_shape_in_place_of_a_dataset() -> None:
 
 def test_many_mistakes_are_told_quickly_and_not_without_end() -> None:
     layers: list[Any] = [{"type": f"conw{n}d", "inputs": [f"lost{n}"]} for n in range(9_000)]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidInput) as caught:
         parse_job({"dataset": "d", "model": {"layers": layers}})
     assert len(caught.value.errors) == 200
     assert "the first 200 are listed" in caught.value.detail
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_many_unknown_names_are_told_quickly() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
 from tests.spec.specs import first_spec
+from trainyard.errors import InvalidInput
 from trainyard.spec.component import Component, Family
 from trainyard.spec.job import job_schema, parse_job
 from trainyard.spec.layers import LAYERS
@@ -73,6 +76,110 @@ def test_schema_and_reader_agree_on_a_layers_examples(cls: type[Component]) -> N
         assert not validator.is_valid(wrong)
         wrong["model"]["layers"][0] = {k: v for k, v in example.items() if k != "type"}
         assert not validator.is_valid(wrong)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCKS = [
+    text for page in PAGES for text in re.findall(r"```json.*?\n(.*?)```", page.read_text(), re.S)
+]
+OF_A_SPEC = {"model", "training", "definitions"}
+
+
+def written_specs() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every spec of the examples and the documents, made whole where it is a part of one."""
+    for path in sorted((ROOT / "examples").glob("*.json")):
+        yield path.stem, json.loads(path.read_text())
+    for number, text in enumerate(BLOCKS):
+        data = json.loads(text) if "…" not in text else {}
+        if OF_A_SPEC & data.keys():
+            data = {k: v for k, v in data.items() if k not in ("input_shape", "num_classes")}
+            yield f"document {number}", {**first_spec(), **data}
+
+
+def test_schema_takes_every_example_and_every_spec_of_the_documents() -> None:
+    validator = jsonschema_rs.validator_for(job_schema())
+    specs = dict(written_specs())
+    assert len(specs) > 25
+    wrong = {name: error.message for name, s in specs.items() for error in validator.iter_errors(s)}
+    assert wrong == {}
+
+
+OWN_PARTS: dict[str, Any] = {
+    "definitions": {
+        "activations": {
+            "bent": {
+                "params": {"beta": {"shape": ["C", 1, 1], "init": 1.0}},
+                "forward": "x * sigmoid(beta * x)",
+            }
+        },
+        "layers": {
+            "mix": {
+                "params": {"w": {"shape": ["C", "C", 1, 1], "init": "he"}},
+                "forward": "conv2d(x, w)",
+            }
+        },
+        "losses": {"plain": {"forward": "mean(-log_p_true)"}},
+        "optimizers": {"step": {"args": {"lr": 0.1}, "update": ["p = p - lr * g"]}},
+        "schedules": {"fall": {"forward": "1 - progress"}},
+        "metrics": {"surety": {"forward": "mean(p_true)"}},
+        "augmentations": {"dim": {"args": {"by": 0.5}, "forward": "x * by"}},
+        "initializers": {"he": {"forward": "randn_like(w) * sqrt(2 / fan_in)"}},
+    },
+    "model": {
+        "layers": [
+            {"type": "conv2d", "out_channels": 4, "activation": "bent", "init": {"type": "he"}},
+            {"type": "mix"},
+            {"type": "flatten"},
+            {"type": "linear", "out_features": 10},
+        ]
+    },
+    "training": {
+        "loss": {"type": "plain"},
+        "optimizer": {"type": "step", "lr": 0.2},
+        "schedule": {"type": "fall"},
+        "metrics": ["surety", "accuracy"],
+        "augment": [{"type": "dim", "by": 0.2}],
+    },
+}
+
+
+def test_schema_takes_own_parts_wherever_they_may_stand() -> None:
+    spec = {**first_spec(), **copy.deepcopy(OWN_PARTS)}
+    assert parse_job(spec)
+    jsonschema_rs.validate(job_schema(), spec)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("definitions/activations/bent/params/beta/init", True),
+        ("definitions/activations/bent/params/beta/init", 1e300),
+        ("definitions/layers/mix/forward", 3),
+        ("definitions/optimizers/step/update", []),
+        ("model/layers/0/out_channels", "many"),
+        ("model/layers/0/activation", {"type": "linear", "out_features": 3}),
+        ("model/layers/0/activation", {"type": "relu", "slope": 3}),
+        ("model/layers/0/activation", "Not A Name"),
+        ("model/layers/3/bias_init", "orthogonal"),
+        ("training/loss", "cross_entropy"),
+        ("training/loss", {"type": "cross_entropy", "gamma": 2.0}),
+        ("training/optimizer", {"lr": 0.1}),
+        ("training/optimizer", {"type": "adam", "lr": "fast"}),
+        ("training/preprocess", [{"type": "of_my_own"}]),
+        ("training/metrics", [3]),
+    ],
+)
+def test_schema_refuses_what_is_plainly_wrong(pointer: str, value: Any) -> None:
+    spec = {**first_spec(), **copy.deepcopy(OWN_PARTS)}
+    *path, last = pointer.split("/")
+    place: Any = spec
+    for part in path:
+        place = place[int(part) if part.isdigit() else part]
+    place[last] = value
+    assert not jsonschema_rs.is_valid(job_schema(), spec)
+    with pytest.raises(InvalidInput):
+        parse_job(spec)
 
 
 def parse_job_without_graph(spec: dict[str, Any]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,50 @@ def test_a_download_holds_a_piece_of_a_file_and_not_the_file(tmp_path: Path) -> 
     blobs.download("datasets/x", tmp_path / "copy")
     assert (tmp_path / "copy").stat().st_size == 200_000_000
     assert peak_bytes() - base < 60e6
+
+
+class Enough(Exception):
+    """What the test's ``go_on`` raises."""
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda blobs, go_on: blobs.put_bytes("k", bytes(100), go_on),
+        lambda blobs, go_on: blobs.read_range("k", 0, 5, go_on),
+        lambda blobs, go_on: blobs.size("k", go_on),
+        lambda blobs, go_on: blobs.keys("k", go_on),
+    ],
+    ids=["put", "read", "size", "list"],
+)
+def test_a_request_to_a_silent_store_is_broken_off_by_who_waits_for_it(
+    silent_store: socket.socket, request_of: Callable[[Blobs, Callable[[], None]], object]
+) -> None:
+    asked = 0
+
+    def go_on() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            raise Enough
+
+    began = time.monotonic()
+    with pytest.raises(Enough):
+        request_of(Blobs("s3://bucket"), go_on)
+    assert time.monotonic() - began < 10.0  # the store has thirty seconds
+    connection, _ = silent_store.accept()
+    with connection:
+        while connection.recv(65536):
+            pass  # to its end: nobody waits at the other side
+
+
+def test_what_dead_writers_left_goes_with_the_prefix(blobs: Blobs) -> None:
+    assert blobs.folder is not None
+    blobs.put_bytes("jobs/a/checkpoints/c/weights", b"123")
+    for left in ("jobs/a/checkpoints/c/state#1", "jobs/a/checkpoints/d/state#1"):
+        (blobs.folder / left).parent.mkdir(parents=True, exist_ok=True)
+        (blobs.folder / left).write_bytes(b"45")
+    blobs.delete_prefix("jobs/a/checkpoints/c")
+    files = [path.name for path in blobs.folder.rglob("*") if path.is_file()]
+    assert files == ["state#1"]
+    assert (blobs.folder / "jobs/a/checkpoints/d/state#1").exists()

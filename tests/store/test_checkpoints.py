@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def put(
     keep: tuple[int, int] = (1, 1),
     for_resume: bool = False,
     blobs: Blobs | None = None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> str:
     return checkpoints.put_checkpoint(
         database,
@@ -50,6 +52,7 @@ def put(
         keep_best=keep[1],
         for_resume=for_resume,
         blobs=blobs,
+        go_on=go_on,
     )
 
 
@@ -74,6 +77,43 @@ def test_bytes_come_back_as_they_were(database: Database, blobs: Blobs, where: s
         assert read_part(session, checkpoint, "weights", blobs) == weights
         assert read_part(session, checkpoint, "state", blobs) == b"state"
     assert count(database, CheckpointChunk) == (5 if where == "database" else 0)
+
+
+class Enough(Exception):
+    """What the test's ``go_on`` raises."""
+
+
+@pytest.mark.parametrize(("where", "call"), [("database", 5), ("store", 4)])
+def test_a_checkpoint_is_broken_off_between_its_bytes_and_stays_invisible(
+    database: Database, blobs: Blobs, where: str, call: int
+) -> None:
+    job = queued_job(database)
+    claimed = claim(database)
+    asked = 0
+
+    def go_on() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == call:
+            raise Enough
+
+    with pytest.raises(Enough):
+        put(
+            database,
+            claimed,
+            7,
+            weights=bytes(9 * CHUNK_BYTES),
+            blobs=blobs if where == "store" else None,
+            go_on=go_on,
+        )
+    assert kept(database, job.id) == []
+    assert count(database, CheckpointChunk) == (2 if where == "database" else 0)
+    with database.write() as session:
+        requeue_job(session, claimed.lease)
+        checkpoints.drop_incomplete(session, job.id)
+    garbage.collect(database, blobs)
+    assert count(database, CheckpointChunk) == 0
+    assert blobs.keys("jobs") == []
 
 
 def test_what_is_for_resuming_stays_until_the_next_and_counts_for_nothing(

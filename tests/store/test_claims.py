@@ -23,6 +23,7 @@ from tests.support.servers import opened
 from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import JobStatus, ReasonCode
 from trainyard.store import claims, events, jobs
+from trainyard.store.attempts import note_used
 from trainyard.store.checkpoints import list_checkpoints, put_checkpoint
 from trainyard.store.database import Database
 from trainyard.store.lease import Lease, LeaseLost
@@ -190,16 +191,36 @@ def test_a_claim_knows_what_is_told_already_of_the_step_it_goes_on_from(
     assert (again.start_step, again.told) == (4, {"train/loss", "test/loss"})
 
 
-def test_a_claim_knows_the_time_that_all_earlier_attempts_took(database: Database) -> None:
+def test_a_claim_knows_the_time_that_all_earlier_attempts_took_by_their_own_clocks(
+    database: Database,
+) -> None:
     job = queued_job(database)
-    for seconds in (20, 30):
+    for seconds in (20.0, 30.5):
         claimed = claim(database)
-        begin = {"started_at": now() - timedelta(seconds=seconds)}
+        begin = {"started_at": now() - timedelta(hours=10)}  # silent for long, or a clock was moved
         this = (Attempt.job_id == job.id) & (Attempt.number == claimed.attempt)
         with database.write() as session:
+            note_used(session, job.id, claimed.attempt, 3.0)
+            note_used(session, job.id, claimed.attempt, seconds)
             session.execute(update(Attempt).where(this).values(**begin))
-            claims.requeue_job(session, claimed.lease)
-    assert claim(database).used_seconds == pytest.approx(50, abs=5)
+        expire(database)
+        due(database, job.id)
+    assert claim(database).used_seconds == 50.5
+
+
+def test_only_kills_without_a_newer_checkpoint_count_for_smaller_parts(database: Database) -> None:
+    job = queued_job(database)
+    killed, counts = reason(ReasonCode.OUT_OF_MEMORY, "killed"), []
+    # The checkpoint that each attempt leaves, if it leaves one; then memory runs out.
+    for step in (None, None, 100, 200, None, 300, 400):
+        claimed = claim(database)
+        counts.append((claimed.start_step, claimed.num_memory_kills))
+        if step is not None:
+            store_checkpoint(database, claimed, step)
+        with database.write() as session:
+            claims.requeue_job(session, claimed.lease, crash=killed)
+        due(database, job.id)
+    assert counts == [(0, 0), (0, 1), (0, 2), (100, 0), (200, 0), (200, 1), (300, 0)]
 
 
 def test_a_worker_whose_job_was_given_back_has_lost_it(database: Database) -> None:
@@ -219,9 +240,28 @@ def test_what_a_worker_holds_without_knowing_is_queued_again_at_its_next_claim(
     with database.write() as session:  # the answer to its claim was lost
         claims.give_back_forgotten(session, "w1")
     after = reload(database, mine.id)
-    assert (after.status, after.num_crashes) == ("queued", 0)
+    assert (after.status, after.num_crashes) == ("queued", 1)
+    assert after.not_before is not None
+    with database.read() as session:
+        told = session.get_one(Attempt, (mine.id, 1)).reason
+    assert told is not None
+    assert told["code"] == "internal"
+    assert "never learned that it had it" in told["message"]
     assert reload(database, others.id).status == "running"
+    due(database, mine.id)
     assert claim(database, "w1").id == mine.id
+
+
+def test_a_job_that_its_worker_can_neither_train_nor_give_back_fails_in_the_end(
+    database: Database,
+) -> None:
+    job = queued_job(database)
+    for _ in range(3):
+        claim(database, "w1")
+        with database.write() as session:
+            claims.give_back_forgotten(session, "w1", RetryPolicy(max_retries=2))
+        due(database, job.id)
+    assert reload(database, job.id).status == "failed"
 
 
 def test_a_job_that_was_queued_by_a_clock_an_hour_ahead_is_looked_after(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from torch.nn import functional
 
 from trainyard.spec.augmentations import AUGMENTATIONS, GeometricAugmentation, RandAugment
+from trainyard.spec.augmentations.colours import turned
 from trainyard.spec.augmentations.maps import grid_of, sampled
 from worker.training.augment import augmenter
 
@@ -173,6 +176,40 @@ def test_saturation_keeps_the_grey():
     y = augmentation("color_jitter", saturation=0.5)(x)
     luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     torch.testing.assert_close((x * luma).sum(1), (y * luma).sum(1))
+
+
+def test_hues_turn_as_colorsys_turns_them():
+    x = torch.rand(3, 3, 9, 12, generator=torch.Generator().manual_seed(2)) * 255
+    x[0, :, 0], x[0, :, 1] = 200.0, torch.tensor([255.0, 0.0, 255.0])[:, None]  # grey, two greatest
+    turns = torch.tensor([0.1, -0.4, 0.5])
+    wanted = torch.empty_like(x)
+    for picture, turn in enumerate(turns.tolist()):
+        for row in range(9):
+            for column in range(12):
+                hue, *rest = colorsys.rgb_to_hsv(*x[picture, :, row, column].tolist())
+                rgb = colorsys.hsv_to_rgb((hue + turn) % 1, *rest)
+                wanted[picture, :, row, column] = torch.tensor(rgb)
+    torch.testing.assert_close(turned(x, turns.view(-1, 1, 1, 1)), wanted, atol=1e-3, rtol=1e-5)
+
+
+def test_hue_moves_all_of_a_picture_by_one_turn_within_its_bound():
+    torch.manual_seed(0)
+    x = torch.zeros(500, 3, 2, 2)
+    x[:, 0], x[:, 2, 0] = 1.0, 1.0  # red, and above it magenta
+    y = augmentation("color_jitter", hue=0.1)(x)
+    found = np.array([[colorsys.rgb_to_hsv(*y[n, :, r, 0].tolist())[0] for r in (1, 0)]
+                      for n in range(500)])  # fmt: skip
+    moved = (found - [0, 5 / 6] + 0.5) % 1 - 0.5
+    np.testing.assert_allclose(moved[:, 0], moved[:, 1], atol=1e-5)
+    assert moved.min() >= -0.1 - 1e-6
+    assert moved.max() <= 0.1 + 1e-6
+    assert moved.max() - moved.min() > 0.19
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_pictures_of_other_than_three_channels_have_no_hue(channels):
+    x = pictures(channels=channels)
+    assert torch.equal(augmentation("color_jitter", hue=0.5)(x), x)
 
 
 def test_grayscale_is_the_luma_in_every_channel():

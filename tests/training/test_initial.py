@@ -9,12 +9,14 @@ from tests.training.support import (
     GOAL,
     RICH_LAYERS,
     SHAPE,
+    SMALL_LAYERS,
     Remember,
     graph_of,
     job,
     made_split,
     statistics_of,
 )
+from tests.training.test_definitions import defined_job
 from trainyard.spec.initial import fit_of, renamed
 from trainyard.spec.shapes import numel
 from worker.training.build import build
@@ -119,6 +121,16 @@ def test_layers_may_bear_the_names_that_torch_has_for_itself():
     for tensors in (theirs, dict(network.state_dict())):  # a file's, and an own checkpoint's
         assert fit_of(graph, {name: tuple(t.shape) for name, t in tensors.items()}, {}) == []
         assert begin_with(network, save(tensors), {}).is_whole
+
+
+def test_own_parameters_may_bear_the_names_of_buffers():
+    params = {name: {"shape": [1], "init": 1} for name in ("running_mean", "train", "b")}
+    forward = "x * running_mean + train * b"
+    own = {"layers": {"own": {"params": params, "forward": forward}}}
+    spec = defined_job(own, [{"type": "own"}, *SMALL_LAYERS])
+    graph = graph_of(spec)
+    tensors = build(graph).state_dict()
+    assert fit_of(graph, {name: tuple(t.shape) for name, t in tensors.items()}, {}) == []
 
 
 def test_weights_of_a_plain_pytorch_model_give_its_outputs():

@@ -205,6 +205,21 @@ def test_a_rate_that_is_far_too_high_ends_as_diverged():
         assert all(torch.isfinite(t).all() for t in load(file.weights).values())
 
 
+@pytest.mark.parametrize(("kept", "told"), [({"train", "test"}, "test"), ({"train"}, "train")])
+def test_divergence_by_the_very_last_step_is_told_as_such(kept: set[str], told: str):
+    """Its loss is of the weights before it, and nothing is there to validate with."""
+    hidden = [{"type": "linear", "out_features": 8, "activation": "relu"}] * 4
+    layers = [{"type": "flatten"}, *hidden, {"type": "linear", "out_features": "num_classes"}]
+    spec = job(layers, epochs=1, batch_size=70, optimizer={"type": "sgd", "lr": 1e12})
+    splits = {name: split for name, split in made_splits().items() if name in kept}
+    outcome, _ = run(spec, splits)
+    assert outcome.kind == "failed"
+    assert outcome.reason["code"] == "diverged"
+    assert f"the {told} loss after step 1 " in outcome.reason["message"]
+    assert outcome.report is None
+    assert outcome.onnx is None
+
+
 def test_divergence_that_an_interruption_finds_is_told_as_such():
     splits = made_splits()
     x = np.full(splits["train"].x.shape, np.nan, np.float32)

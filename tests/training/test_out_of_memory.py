@@ -54,11 +54,11 @@ def wide_job(layers: list[dict[str, Any]] = WIDE, **training: Any) -> JobSpec:
     return job(layers, **fields | training)
 
 
-def trained(spec: JobSpec) -> tuple[Outcome, Remember]:
+def trained(spec: JobSpec, **more: Any) -> tuple[Outcome, Remember]:
     """All steps, and no test or export."""
     reporter, statistics = Remember(NUM_STEPS), statistics_of(SPLITS["train"])
     outcome = train(
-        spec, graph_of(spec), SPLITS, statistics, GOAL, reporter, reporter, device="cpu"
+        spec, graph_of(spec), SPLITS, statistics, GOAL, reporter, reporter, device="cpu", **more
     )
     return outcome, reporter
 
@@ -131,6 +131,37 @@ def test_batches_are_taken_in_parts_only_where_that_is_the_same_step(
 ) -> None:
     found = why_not_smaller(run_of(wide_job(layers, **training)))
     assert (found is None) if why is None else (found is not None and why in found)
+
+
+def small_job(layers: list[dict[str, Any]], batch_size: int) -> JobSpec:
+    layers = [{**WIDE[0], "out_channels": 2}, *layers[1:]]
+    return job(layers, batch_size=batch_size, epochs=1, precision="float32")
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "halvings", "parts"), [(8, 1, 2.0), (8, 3, 8.0), (8, 5, 8.0), (1, 1, None)]
+)
+def test_after_kills_for_memory_parts_get_smaller_down_to_single_samples(
+    batch_size: int, halvings: int, parts: float | None
+) -> None:
+    outcome, _ = trained(small_job(WIDE, batch_size), halvings=halvings)
+    assert outcome.kind == "interrupted"  # after its first steps
+    assert outcome.summary.get("batch/parts") == parts
+
+
+def test_parts_get_smaller_than_those_of_the_checkpoint_that_is_gone_on_from() -> None:
+    spec = small_job(WIDE, 8)
+    _, first = trained(spec, halvings=1)
+    [*_, last] = first.checkpoints
+    outcome, _ = trained(spec, halvings=1, resume=(last.weights, last.state))
+    assert outcome.summary["batch/parts"] == 4.0
+
+
+def test_a_kill_where_parts_are_no_help_tells_the_estimate_of_a_small_model_too() -> None:
+    outcome, _ = trained(small_job(NORMED, 8), halvings=1)
+    assert outcome.kind == "failed"
+    assert outcome.reason is not None
+    assert "Estimated were less than 1 MiB" in outcome.reason["message"]
 
 
 def test_a_defined_layer_that_mixes_the_samples_of_a_batch_forbids_parts() -> None:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.support.servers import Broker, wait_for
 from tests.worker.harness import MAX_RETRIES, WorkerProcess, Yard, gone, statuses
+from trainyard.store import jobs
 from trainyard.store.checkpoints import list_checkpoints, read_part
-from trainyard.store.tables import Attempt
+from trainyard.store.tables import Attempt, Checkpoint, CheckpointChunk, Job
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -223,3 +224,49 @@ def test_a_trainer_killed_at_its_very_start_holds_up_nothing(yard: Yard) -> None
     os.kill(yard.trainer_pid(worker), signal.SIGKILL)  # it is told before its first message
     wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
     assert yard.job(job_id).num_crashes == 1
+
+
+def damage_chunks(yard: Yard, checkpoint: Checkpoint) -> None:
+    state = (CheckpointChunk.checkpoint_id == checkpoint.id) & (CheckpointChunk.part == "state")
+    with yard.database.write() as session:
+        session.execute(update(CheckpointChunk).where(state).values(data=b"other bytes"))
+
+
+def delete_file(yard: Yard, checkpoint: Checkpoint) -> None:
+    assert yard.blobs.folder is not None
+    assert checkpoint.store_key is not None
+    (yard.blobs.folder / checkpoint.store_key / "weights").unlink()
+
+
+@pytest.mark.parametrize(("damage", "place"), [(damage_chunks, "database"), (delete_file, "store")])
+def test_a_damaged_checkpoint_is_dropped_and_the_job_goes_on_from_the_one_before(
+    yard: Yard, damage, place: str
+) -> None:
+    dataset_id = yard.ready_dataset()
+    yard.start_worker(checkpoint_store=place)
+    training = {"epochs": 100_000, "checkpoints": {"keep_last": 3}}
+    job_id = yard.submit(dataset_id, training=training)
+
+    def stored() -> list[Checkpoint]:
+        with yard.database.read() as session:
+            return list(list_checkpoints(session, job_id))
+
+    wait_for(lambda: len(stored()) > 2, 60, "three checkpoints")
+    with yard.database.write() as session:
+        jobs.request_pause(session, session.get_one(Job, job_id))
+    yard.wait_for_status(job_id, "paused")
+    *_, before, last = stored()
+    damage(yard, last)
+    with yard.database.write() as session:
+        jobs.resume(session, session.get_one(Job, job_id))
+    yard.doorbell.send_train(job_id)
+    wait_for(lambda: yard.job(job_id).attempt == 3, 60, "the third attempt")
+    with yard.database.read() as session:
+        second, third = (session.get_one(Attempt, (job_id, number)) for number in (2, 3))
+    assert (second.start_step, third.start_step) == (last.step, before.step)
+    assert second.reason is not None
+    assert f"The checkpoint of step {last.step}" in second.reason["message"]
+    assert "missing or damaged" in second.reason["message"]
+    yard.wait_for_step(job_id, last.step + 1)
+    assert last.id not in [checkpoint.id for checkpoint in stored()]
+    yard.cancel(job_id)

@@ -7,16 +7,18 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
 from tests.support.servers import wait_for
 from tests.worker.harness import WorkerProcess, Yard, gone
-from trainyard.store import jobs
-from trainyard.store.tables import Attempt, Job
+from trainyard.store import claims, jobs
+from trainyard.store.attempts import note_used
+from trainyard.store.tables import Attempt, Job, now
 
 HANG_SECONDS = 5.0  # more than a trainer needs to begin, on a busy machine too
 # Its export takes seconds, its training does not.
@@ -76,6 +78,45 @@ def test_a_time_limit_ends_a_trainer_that_is_in_no_step(yard: Yard) -> None:
     assert "3 seconds" in job.reason["message"]
     assert "outside of the steps" in job.reason["message"]
     assert (job.attempt, job.num_crashes) == (1, 0)
+
+
+def trains_again(yard: Yard, job_id: str) -> bool:
+    return any(e.kind == "metrics" and e.attempt == 2 for e in yard.events(job_id))
+
+
+def test_a_time_limit_does_not_count_what_passes_between_two_attempts(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    first = yard.start_worker()
+    job_id = yard.submit(dataset_id, training={"epochs": 100_000, "time_limit_seconds": 900.0})
+    yard.wait_for_step(job_id, 3)
+    first.process.kill()
+    first.process.wait()
+    with yard.database.write() as session:
+        long_ago = now() - timedelta(hours=1)  # the machine was off
+        session.execute(update(Attempt).values(started_at=long_ago))
+    used = first_attempt(yard, job_id).used_seconds
+    assert 0 < used < 600
+    yard.start_worker()
+    wait_for(lambda: trains_again(yard, job_id), 60, "a step of the second attempt")
+    assert yard.job(job_id).status == "running"
+    assert first_attempt(yard, job_id).used_seconds == used
+
+
+def test_a_time_limit_that_earlier_attempts_used_up_is_told_as_such(yard: Yard) -> None:
+    dataset_id = yard.ready_dataset()
+    job_id = yard.submit(dataset_id, ring=False, training={"time_limit_seconds": 30.0})
+    with yard.database.write() as session:
+        claimed = claims.claim_job(session, "gone", "host", timedelta(seconds=30))
+        assert claimed is not None
+        note_used(session, job_id, claimed.attempt, 31.25)
+        claims.requeue_job(session, claimed.lease)
+    yard.start_worker()
+    job = yard.wait_for_status(job_id, "failed", "succeeded")
+    assert job.reason is not None
+    assert job.reason["code"] == "time_limit"
+    assert job.reason["message"] == (
+        "Earlier attempts took 31.2 seconds, which leaves nothing of the time limit of 30 seconds."
+    )
 
 
 # Its checkpoints are megabytes, everything else that is told of it are kilobytes.
@@ -182,6 +223,31 @@ def test_a_file_that_the_trainer_cannot_read_is_a_fault_of_the_machine(yard: Yar
     told = first_attempt(yard, job_id).reason
     assert told is not None
     assert "FileNotFoundError" in told["message"]
+
+
+def test_a_supervisor_that_fails_costs_an_attempt_and_the_next_job_gets_its_turn(
+    yard: Yard,
+) -> None:
+    dataset_id = yard.ready_dataset()
+    job_id = yard.submit(dataset_id, ring=False)
+    with yard.database.write() as session:  # neither the trainer nor an outage is to blame
+        session.execute(text(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON checkpoints WHEN NEW.job_id = '{job_id}' "
+            "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        ))  # fmt: skip
+    yard.start_worker(lease_seconds="60", max_retries="1", retry_delay_seconds="1")
+    following = yard.submit(dataset_id)
+    yard.wait_for_status(following, "succeeded")
+    job = yard.wait_for_status(job_id, "failed")
+    assert (job.attempt, job.num_crashes) == (2, 2)
+    assert job.reason is not None
+    assert job.reason["code"] == "internal"
+    assert "while it watched over the training: IntegrityError" in job.reason["message"]
+    first = first_attempt(yard, job_id)
+    assert first.reason is not None
+    assert "not this one" in first.reason["message"]
+    begun = [e for e in yard.events(following) if e.data.get("status") == "running"]
+    assert begun[0].created_at < job.started_at, "it went while the other waited"
 
 
 @contextmanager

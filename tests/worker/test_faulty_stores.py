@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,8 @@ import pytest
 
 from tests.support.servers import Broker, wait_for
 from tests.worker.harness import WorkerProcess, Yard, running_yard, squares_npz
+from trainyard.store import garbage
+from trainyard.store.datasets import stored_prefix
 
 _FULL_BEYOND_BYTES = 200_000
 
@@ -78,6 +82,42 @@ def test_a_store_that_refuses_for_good_ends_the_job_with_that_reason(yard: Yard)
     assert job.reason is not None
     assert job.reason["code"] == "internal"
     assert job.reason["message"].startswith("The store does not answer")
+
+
+def test_a_job_is_cancelled_while_a_silent_store_is_waited_for(
+    yard: Yard, silent_store: socket.socket
+) -> None:
+    dataset_id = yard.ready_dataset()
+    assert yard.blobs.folder is not None
+    prefix = stored_prefix(yard.dataset(dataset_id))
+    shutil.copytree(yard.blobs.folder / prefix, yard.settings.home / "cache" / prefix)
+    garbage.collect(yard.database, yard.blobs)  # so that nothing else asks the silent one
+    yard.start_worker(store_url="s3://bucket", checkpoint_store="store")
+    job_id = yard.submit(dataset_id)
+    connection, _ = silent_store.accept()
+    with connection:
+        assert connection.recv(100).startswith(b"PUT /bucket/jobs/")
+        yard.cancel(job_id)  # within ten seconds; the store has thirty
+
+
+def test_a_silent_store_keeps_no_worker_from_telling_that_it_lives(
+    yard: Yard, silent_store: socket.socket
+) -> None:
+    with yard.database.write() as session:
+        garbage.discard(session, "jobs/gone")
+    worker = yard.start_worker(store_url="s3://bucket")
+    connection, _ = silent_store.accept()
+    with connection:
+        assert b"jobs%2Fgone" in connection.recv(1000)
+        row = yard.row_of(worker)
+        assert row is not None
+        moment = row.last_seen + timedelta(seconds=2)
+
+        def is_seen() -> bool:
+            row = yard.row_of(worker)
+            return row is not None and row.last_seen > moment
+
+        wait_for(is_seen, 15, "the worker's heartbeat")
 
 
 @pytest.fixture

@@ -106,3 +106,36 @@ def test_a_worker_that_dies_during_an_ingest_is_followed_by_another(yard: Yard) 
     ended = yard.wait_for_ingest(dataset_id)
     assert (ended.status, ended.attempt) == ("ready", 2)
     assert not list((yard.settings.home / "scratch").iterdir())
+
+
+def test_what_a_killed_ingest_left_goes_once_its_dataset_is_deleted(yard: Yard) -> None:
+    worker = yard.start_worker("ingest")
+    for child in worker.descendants():
+        os.kill(child.pid, signal.SIGSTOP)  # the fork server: no scan can begin
+    dataset_id = yard.upload(squares_npz(64))
+    assert yard.doorbell.send_ingest(dataset_id)
+    scratch = yard.settings.home / "scratch"
+    wait_for(lambda: [*scratch.glob("*")], 60, "the attempt's folder")
+    for child in worker.descendants():
+        os.kill(child.pid, signal.SIGKILL)
+    worker.process.kill()
+    worker.process.wait()
+    (folder,) = scratch.iterdir()
+    (folder / "half").write_bytes(b"what a scan had written")
+    with yard.database.write() as session:
+        datasets.delete_dataset(session, datasets.get_dataset(session, yard.owner(), dataset_id))
+    yard.start_worker("ingest")
+    wait_for(lambda: not [*scratch.iterdir()], 30, "the folder's end")
+
+
+def test_the_sweep_leaves_the_folder_of_an_ingest_in_progress(yard: Yard) -> None:
+    scratch = yard.settings.home / "scratch"
+    dataset_id = yard.upload(squares_npz(64))
+    with yard.database.write() as session:
+        claim = datasets.claim_dataset(session, "w1", yard.settings.lease)
+    assert claim is not None
+    for attempt in (0, 1):
+        (scratch / f"{dataset_id}-{attempt}").mkdir(parents=True)
+    yard.start_worker("train")  # every worker sweeps, whatever it does else
+    wait_for(lambda: len([*scratch.iterdir()]) < 2, 30, "the sweep")
+    assert [folder.name for folder in scratch.iterdir()] == [f"{dataset_id}-1"]

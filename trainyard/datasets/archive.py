@@ -20,7 +20,9 @@ from typing import IO, cast
 from trainyard.datasets.limits import BLOCK_BYTES, IngestLimits
 from trainyard.datasets.report import Report
 from trainyard.datasets.stream import Stream, damage_told
+from trainyard.datasets.zstd import unpack_zstd
 
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 DRIVE = re.compile("[A-Za-z]:")
 POINTS_OUTSIDE = "its name points outside of the archive"
 NO_SPECIAL_FILES = "links and special files are not accepted"
@@ -66,15 +68,11 @@ class Archive(ABC):
 
     @contextmanager
     def stream(self, member: Member) -> Iterator[Stream]:
-        """The member as a metered stream, gunzipped where it is gzip (found by content)."""
+        """The member as a metered stream, unpacked where it is gzip or zstandard, which its
+        content tells."""
         with damage_told(member.name, self._report):
             file = self._opened(member)
-            if file.read(2) == b"\x1f\x8b":
-                file.seek(0)
-                raw = cast("IO[bytes]", gzip.GzipFile(fileobj=file))
-            else:
-                file.seek(0)
-                raw = file
+            raw = _unpacked(file)
         with file:
             yield Stream(raw, member.name, member.size_bytes, self._limits, self._report)
 
@@ -100,13 +98,22 @@ class PlainFile(Archive):
         """Nothing is held open."""
 
     def on_disk(self, member: Member, folder: Path) -> Path:
-        """The file itself, unless it is to be gunzipped."""
+        """The file itself, unless it is to be unpacked."""
         with self._opened(member) as file:
-            packed = file.read(2) == b"\x1f\x8b"
+            packed = _unpacked(file) is not file
         return super().on_disk(member, folder) if packed else self._path
 
     def _opened(self, member: Member) -> IO[bytes]:
         return self._path.open("rb")
+
+
+def _unpacked(file: IO[bytes]) -> IO[bytes]:
+    """The file from its start, unpacked if its first bytes are those of gzip or zstandard."""
+    start = file.read(len(ZSTD))
+    file.seek(0)
+    if start.startswith(GZIP):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=file))
+    return unpack_zstd(file) if start == ZSTD else file
 
 
 def in_order(found: Iterable[Member], report: Report) -> list[Member]:

@@ -49,11 +49,11 @@ def targets_of(sheet: Sheet, others: set[str], upload: Upload) -> SheetTargets:
         upload.report.reject(f'options.task "{task}" is not for pictures with a sheet')
     match task:
         case "classification":
-            found = _classes(columns, cells, upload)
+            found = classes_from(columns, cells, upload)
         case "multi-label":
-            found = _labels(columns, cells, upload)
+            found = labels_from(columns, cells, upload)
         case _:
-            found = _numbers(columns, cells)
+            found = numbers_from(columns, cells)
     _tell(found, columns, sheet, upload)
     return found
 
@@ -122,7 +122,7 @@ def _task_of(names: list[str], columns: list[list[Cell]]) -> Task:
     return "classification" if are_classes(names[0], values, len(cells)) else "regression"
 
 
-def _classes(columns: list[str], cells: list[list[Cell]], upload: Upload) -> SheetTargets:
+def classes_from(columns: list[str], cells: list[list[Cell]], upload: Upload) -> SheetTargets:
     """One column of names or numbers, or columns of which each row has a single 1."""
     if len(columns) > 1:
         ones = np.array([[number_of(c) or 0.0 for c in column] for column in cells]).T
@@ -142,7 +142,7 @@ def _classes(columns: list[str], cells: list[list[Cell]], upload: Upload) -> She
     return SheetTargets("classification", labels, np.array([n is not None for n in names]), classes)
 
 
-def _labels(columns: list[str], cells: list[list[Cell]], upload: Upload) -> SheetTargets:
+def labels_from(columns: list[str], cells: list[list[Cell]], upload: Upload) -> SheetTargets:
     """Columns of 0 and 1, or one of lists; in a list, an empty cell is a sample without labels."""
     if len(columns) > 1 or are_flags(cells[0]):
         flags = [[number_of(cell) for cell in column] for column in cells]
@@ -161,7 +161,7 @@ def _labels(columns: list[str], cells: list[list[Cell]], upload: Upload) -> Shee
     return SheetTargets("multi-label", labels, np.ones(len(sets), np.bool_), names)
 
 
-def _numbers(columns: list[str], cells: list[list[Cell]]) -> SheetTargets:
+def numbers_from(columns: list[str], cells: list[list[Cell]]) -> SheetTargets:
     numbers = [[number_of(cell) for cell in column] for column in cells]
     known = np.array([[n is not None for n in column] for column in numbers])
     usable = np.logical_and.reduce(known, axis=0)

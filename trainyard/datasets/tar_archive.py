@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Self, cast
 
-import zstandard
-
 from trainyard.datasets.archive import (
+    GZIP,
     NO_SPECIAL_FILES,
     POINTS_OUTSIDE,
+    ZSTD,
     Archive,
     Member,
     in_order,
@@ -33,8 +33,8 @@ from trainyard.datasets.archive import (
 from trainyard.datasets.limits import MIB, IngestLimits
 from trainyard.datasets.report import Report
 from trainyard.datasets.stream import Stream, damage_told
+from trainyard.datasets.zstd import unpack_zstd
 
-MAX_WINDOW_BYTES = 128 * MIB  # that zstandard may look back; what its command line allows, too
 MAX_HEADER_BYTES = 65_536  # of a long name or of a member's extended header
 SPARSE = "sparse files are not accepted; pack the archive anew"
 LONG_HEADERS = {
@@ -46,7 +46,7 @@ LONG_HEADERS = {
 }
 SIZE, TYPE = slice(124, 136), 156  # where a header has the octal size, and the type
 NO_FILES = b"LKxgX5"  # types of appendices and folders
-PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+PACKED = {GZIP: "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", ZSTD: "zstd"}
 
 
 class _Header(tarfile.TarInfo):
@@ -222,7 +222,5 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
             case "xz":
                 opened = lzma.LZMAFile(file)  # noqa: SIM115  # closed with the file
             case "zstd":
-                opened = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).stream_reader(
-                    file, read_across_frames=True, closefd=False
-                )
+                opened = unpack_zstd(file)
         yield opened

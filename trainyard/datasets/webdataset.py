@@ -7,9 +7,11 @@ The key is the path up to the first dot of the file's name, and what follows is 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from trainyard.datasets.archive import Member
 from trainyard.datasets.format import Upload
@@ -17,6 +19,7 @@ from trainyard.datasets.labels import MAX_NAME
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import is_rubbish
 from trainyard.datasets.sample_files import UnreadableFile
+from trainyard.datasets.sheets import Cell
 from trainyard.datasets.split_words import split_of_folders
 from trainyard.datasets.tar_shards import Entry, is_tar, tar_entries
 
@@ -26,6 +29,7 @@ MASKS = ("seg.png", "mask.png")
 WANTED = {*PICTURES, *LABELS, *MASKS}
 JSON_LABELS = ("label", "cls", "class", "class_name", "target")
 MAX_LABEL_BYTES = 1024**2
+MAX_LIST = 1000  # labels or numbers of one sample
 
 
 @dataclass(frozen=True)
@@ -127,13 +131,13 @@ def _split(key: str) -> SplitName:
     return split_of_folders(PurePosixPath(key).parent.parts) or "train"
 
 
-def label_of(source: Source, field: str | None) -> str:
-    """The class's name or number as text: of .cls, else of .json (``field``), else of .txt.
+def labels_of(source: Source, fields: list[str] | None) -> list[Cell]:
+    """The label: of .cls, else of .json, else of .txt; or the ``fields`` of .json.
 
     Raises:
         UnreadableFile: there is none, or it is none.
     """
-    for extension in LABELS:
+    for extension in ("json",) if fields else LABELS:
         data = source.members.get(extension)
         if data is None:
             continue
@@ -141,21 +145,34 @@ def label_of(source: Source, field: str | None) -> str:
             raise UnreadableFile(f"a label of {len(data):,} bytes in .{extension}")
         try:
             text = data.decode("utf-8-sig").strip()
-            found = _json_label(text, field) if extension == "json" else text
-        except (ValueError, RecursionError) as e:
+            found: list[Cell] = [text] if extension != "json" else _json_labels(text, fields)
+        except (ValueError, RecursionError, OverflowError) as e:
             raise UnreadableFile(f"its .{extension} cannot be read: {e}") from e
-        if not 0 < len(found) <= MAX_NAME:
+        if any(isinstance(cell, str) and not 0 < len(cell) <= MAX_NAME for cell in found):
             raise UnreadableFile(f"its .{extension} is no label of 1 to {MAX_NAME} characters")
         return found
-    raise UnreadableFile("no .cls, .json or .txt with its label")
+    where = ".json" if fields else ".cls, .json or .txt"
+    raise UnreadableFile(f"no {where} with its label")
 
 
-def _json_label(text: str, field: str | None) -> str:
+def _json_labels(text: str, fields: list[str] | None) -> list[Cell]:
     found = json.loads(text)
+    if fields:
+        held = found if isinstance(found, dict) else {}
+        return [_cell(held.get(field), field) for field in fields]
     if isinstance(found, dict):
-        fields = (field,) if field else JSON_LABELS
-        found = next((found[f] for f in fields if f in found), None)
-    if isinstance(found, bool) or not isinstance(found, str | int):
-        expected = field or " or ".join(JSON_LABELS)
-        raise ValueError(f"expected text or a whole number as {expected}")
-    return str(found).strip()
+        found = next((found[f] for f in JSON_LABELS if f in found), None)
+    return [_cell(found, " or ".join(JSON_LABELS))]
+
+
+def _cell(value: Any, field: str) -> Cell:
+    """Numbers as such; those too large for them, and text, as text."""
+    if isinstance(value, list) and len(value) <= MAX_LIST:
+        parts = [_cell(one, field) for one in value]
+        if not any(isinstance(part, list) for part in parts):
+            return [part for part in parts if isinstance(part, str | float)]
+    elif isinstance(value, str):
+        return value.strip()
+    elif isinstance(value, int | float) and math.isfinite(value):
+        return float(value) if abs(value) < 2**53 else str(value)
+    raise ValueError(f"expected text, a number or a list of at most {MAX_LIST:,} as {field}")

@@ -15,6 +15,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     model_serializer,
 )
+from pydantic.json_schema import JsonSchemaValue
 
 from trainyard.spec.component import NO_TYPES, Component, OneOf, Types
 from trainyard.spec.fields import Own, expected
@@ -173,6 +174,9 @@ class LayerOrUse(OneOf):
 
     def form(self) -> Any:
         return super().form() | BlockUse
+
+    def own_forms(self) -> list[JsonSchemaValue]:
+        return []  # they look like uses of a block
 
 
 AnyLayer = Annotated[Layer, LayerOrUse(LAYERS)]

@@ -29,6 +29,8 @@ from trainyard.spec.warnings import warnings_of
 
 __all__ = ["CheckReport", "DatasetFacts", "LayerReport", "Limits", "check"]
 
+_ANY_NUMBER = 2  # of classes, where that is not known
+
 
 class LayerReport(TypedDict):
     """One line of the layer table."""
@@ -75,7 +77,7 @@ def check(
         shape = spec.training.model_shape(facts.input_shape)
     except ShapeError as error:  # told among the mistakes of the training
         raise invalid_spec(of_training) from error
-    outputs = output_shape_of(facts.task, shape, facts.num_classes)
+    outputs = output_shape_of(facts.task, shape, facts.num_classes or _ANY_NUMBER)
     of_training += mistakes_of_own_scores(spec.training, facts.task, outputs)
     graph, mistakes = examine(
         expansion, shape, facts.num_classes, task=facts.task, takes=loss.takes

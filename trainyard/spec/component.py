@@ -70,14 +70,21 @@ def _written(value: Any, info: core_schema.SerializationInfo) -> Any:
 
 _AS_IT_IS = core_schema.plain_serializer_function_ser_schema(_written, info_arg=True)
 
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"  # of what a job defines
+OWN = "Own part"  # title of the schemas of such
+
 C = TypeVar("C", bound=Component)
 
 
 class Family(Generic[C]):
-    """All components of one kind by type name; ``noun`` is for messages, such as ``layer``."""
+    """All components of one kind by type name; ``noun`` is for messages, such as ``layer``.
 
-    def __init__(self, noun: str) -> None:
+    ``is_definable``: a job may define some of its own, under names of its choice.
+    """
+
+    def __init__(self, noun: str, *, is_definable: bool = False) -> None:
         self.noun = noun
+        self.is_definable = is_definable
         self._classes: dict[str, type[C]] = {}
         self._plugins: dict[str, str] = {}
 
@@ -182,9 +189,21 @@ class OneOf:
     ) -> JsonSchemaValue:
         """Of the types there are when it is asked for: plugins come after the classes."""
         inner = _core_schema(self, len(self.family.names()))
-        if self.by_name and handler.mode == "validation":
+        if handler.mode != "validation":
+            return handler(inner)
+        if self.by_name:
             inner = core_schema.union_schema([core_schema.literal_schema(self.names()), inner])
-        return handler(inner)
+        written, own = handler(inner), self.own_forms()
+        return {"anyOf": [*written.get("anyOf", [written]), *own]} if own else written
+
+    def own_forms(self) -> list[JsonSchemaValue]:
+        """The schemas of a job's own parts, whose names and fields only the job knows."""
+        if not self.family.is_definable:
+            return []
+        others = {"enum": self.family.names()}
+        name = {"type": "string", "pattern": NAME_PATTERN, "not": others}
+        part = {"title": OWN, "type": "object", "properties": {"type": name}, "required": ["type"]}
+        return [part, {"title": OWN, **name}] if self.by_name else [part]
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from trainyard.errors import InvalidInput, Mistake
 from trainyard.spec.expansion import expand
 from trainyard.spec.fields import PLACEHOLDERS, Own
+from trainyard.spec.folding import foldable_types, folded_end
 from trainyard.spec.graph_mistakes import embedding_mistakes, output_mistakes, shape_mistake
 from trainyard.spec.language.limits import MAX_PARTS
 from trainyard.spec.layers import Layer
@@ -23,14 +24,6 @@ from trainyard.spec.suggest import counted
 from trainyard.spec.wiring import Wire, wire
 
 MAX_VALUES = 2**40  # of one sample between two layers; beyond every limit, and still a small int
-_ANY_NUMBER = 2  # of outputs
-_OF_ONE_CLASS = ("softmax", "log_softmax")
-# What a model may end in although the loss takes logits: it is folded into the loss.
-FOLDED_TYPES: dict[str, tuple[str, ...]] = {
-    "classification": _OF_ONE_CLASS,
-    "segmentation": _OF_ONE_CLASS,
-    "multi-label": ("sigmoid",),
-}
 
 
 @dataclass(frozen=True)
@@ -131,15 +124,11 @@ def examine(
         mistakes += output_mistakes(wires, last, output, wanted, task)
     if mistakes or last is None or len(walk.nodes) < len(wires):
         return None, first_by_path(mistakes)
-    return walk.graph(last, FOLDED_TYPES.get(task, ()) if takes == "logits" else ()), []
+    return walk.graph(last, foldable_types(task, takes)), []
 
 
-def output_shape_of(task: str, input_shape: Shape, num_outputs: int | None) -> Shape:
-    """What a model has to give of a sample: a value for each output, of masks one a place.
-
-    Of two outputs where their number is not known.
-    """
-    num_outputs = num_outputs or _ANY_NUMBER
+def output_shape_of(task: str, input_shape: Shape, num_outputs: int) -> Shape:
+    """What a model has to give of a sample: a value for each output, of masks one a place."""
     return (num_outputs, *input_shape[1:]) if task == "segmentation" else (num_outputs,)
 
 
@@ -199,22 +188,29 @@ class _Walk:
         )  # fmt: skip
         return output
 
-    def graph(self, last: str, folded_types: tuple[str, ...]) -> Graph:
+    def graph(self, last: str, foldable: tuple[str, ...]) -> Graph:
         """The graph of a walk without mistakes, whose output is that of ``last``, or of what goes
-        into it where it is of ``folded_types``."""
+        into the softmax that it ends in, where that is ``foldable``."""
         by_name = {node.name: node for node in self.nodes}
-        final = by_name.get(last)
-        folded = final is not None and _is_folded(final, folded_types)
-        output = final.inputs[0] if folded and final is not None else last
-        nodes = [node for node in self.nodes if not (folded and node is final)]
+        end = folded_end(by_name, last, foldable)
+        output = end[0].inputs[0] if end else last
+        nodes = _without(self.nodes, end)
         return Graph(
             self.input_shape,
             tuple(nodes),
             output,
             by_name[output].output_shape,
-            folded,
-            tuple(_warnings(nodes, output, final if folded else None)),
+            bool(end),
+            tuple(_warnings(nodes, output, end[0] if end else None)),
         )
+
+
+def _without(nodes: list[Node], end: list[Node]) -> list[Node]:
+    """The nodes without those of the folded end that nobody else takes."""
+    for node in reversed(end):
+        if not any(node.name in other.inputs for other in nodes):
+            nodes = [other for other in nodes if other is not node]
+    return nodes
 
 
 def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
@@ -237,14 +233,6 @@ def _filled(step: Wire, num_classes: int | None) -> tuple[Layer, list[Mistake]]:
             for name in fields
         ]
     return layer.model_copy(update=dict.fromkeys(fields, num_classes)) if fields else layer, []
-
-
-def _is_folded(node: Node, folded_types: tuple[str, ...]) -> bool:
-    """Whether the model ends in one of these over its classes, with something before it."""
-    if node.type not in folded_types or node.inputs == (INPUT,):
-        return False
-    axis = int(getattr(node.layer, "dim", 1))
-    return (axis + len(node.output_shape) + 1 if axis < 0 else axis) == 1
 
 
 def _warnings(nodes: list[Node], output: str, folded: Node | None) -> list[str]:

@@ -36,6 +36,7 @@ def fit_of(graph: Graph, theirs: Mapping[str, Shape], names: Mapping[str, str]) 
     By layers and counts of parameters; the job's log tells of each tensor.
     """
     own = {node.name: node.num_params for node in graph.nodes if node.num_params}
+    parameters = {node.name: node.layer.parameter_names() for node in graph.nodes}
     counts: dict[str, int] = {}
     sources: dict[str, list[str]] = {}
     for name, shape in theirs.items():
@@ -44,7 +45,8 @@ def fit_of(graph: Graph, theirs: Mapping[str, Shape], names: Mapping[str, str]) 
         layer, _, parameter = new.partition(".")
         if layer not in own and layer.rstrip("_") in own:
             layer = layer.rstrip("_")  # so a network calls what torch's modules have already
-        if not parameter.endswith(_BUFFERS):
+        is_own = parameter in parameters.get(layer, ())
+        if is_own or not parameter.endswith(_BUFFERS):
             counts[layer] = counts.get(layer, 0) + numel(shape)
     doubled = [f"{new} by {' and '.join(old)}" for new, old in sources.items() if len(old) > 1]
     other = [f"{n} has {counts[n]}, here {own[n]}" for n in own if counts.get(n, own[n]) != own[n]]

@@ -37,7 +37,7 @@ class PlainInitializer(Initializer):
     """One that needs no fans, so that it serves tensors of any rank: biases too."""
 
 
-INITIALIZERS: Family[Initializer] = Family("initialiser")
+INITIALIZERS: Family[Initializer] = Family("initialiser", is_definable=True)
 
 
 def initialise(

@@ -17,9 +17,14 @@ from trainyard.spec.kept_recurrent import (
     running_bytes,
     weight_copy_bytes,
 )
-from trainyard.spec.language.keeping import KeptByProgram, kept_by_program
+from trainyard.spec.language.keeping import KeptByProgram, kept_by_program, registers_of
 from trainyard.spec.language.limits import FLOAT_BYTES, HALF_BYTES
+from trainyard.spec.language.passing import passing_bytes as passing_of_program
+from trainyard.spec.language.passing import running_peak
+from trainyard.spec.language.values import BATCH, Tensor
 from trainyard.spec.model import INPUT
+from trainyard.spec.passing import passing_bytes
+from trainyard.spec.run_order import nodes_as_run
 from trainyard.spec.shapes import numel
 
 Owners = dict[str, str]  # by node: whose memory its output lies in
@@ -41,8 +46,9 @@ _VIEWS = {
 _KEEP_INPUT = {
     "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "log_sigmoid",
     "softplus", "hardswish", "hardsigmoid", "hardtanh", "relu6", "softsign", "softshrink",
-    "hardshrink", "threshold", "glu", "multiply", "matmul", "maximum", "minimum", "linear",
-    "layer_scale", "affine", "squeeze_excitation", "cbam", "local_response_norm",
+    "hardshrink", "threshold", "rrelu", "rms_norm", "glu", "multiply", "matmul", "maximum",
+    "minimum", "linear", "layer_scale", "affine", "squeeze_excitation", "cbam",
+    "local_response_norm",
 }  # fmt: skip
 _KEEP_INPUT_PREFIXES = (
     "conv", "depthwise_conv", "separable_conv", "batch_norm", "instance_norm", "layer_norm",
@@ -69,22 +75,22 @@ class Kept:
     running_bytes: int  # only in its forward pass, beside what is kept
     passing_bytes: int  # only while its gradients are reckoned
     weight_copy_bytes: int
+    cast_bytes: int  # of its weights' gradient in 16 bits, while the one in 32 is made of it
     output: str
     output_bytes: int
     has_gradient: bool
 
 
 def kept_by_nodes(graph: Graph, *, half: bool) -> list[Kept]:
-    """For each node of the graph, in its order."""
+    """For each node that is computed, in the order in which they run."""
     found: dict[str, Kept] = {}
     widths, whose, learns = {INPUT: FLOAT_BYTES}, {INPUT: INPUT}, {INPUT: False}
-    for node in graph.nodes:
+    for node in nodes_as_run(graph):
         name = node.name
         given = [widths[giver] for giver in node.inputs]
         layer, run = node.layer, None
         if isinstance(layer, DefinedLayer):
-            program = layer.lowered(node.input_shapes[0]).forward
-            run = kept_by_program(program, given[0], half=half)
+            run = _run_of(layer, node, given[0], half=half, learns=learns[node.inputs[0]])
         widths[name] = run.width if run else _width(node, given, half=half)
         is_view = node.type in _VIEWS
         whose[name] = whose[node.inputs[0]] if is_view else name
@@ -93,8 +99,8 @@ def kept_by_nodes(graph: Graph, *, half: bool) -> list[Kept]:
         tensors: tuple[str, ...] = ()
         own = copy = 0
         if learns[name] and not is_view:
-            if run and isinstance(layer, DefinedLayer):
-                tensors, own = _keeps_by_definition(node, layer, run, whose)
+            if run:
+                tensors, own = _keeps_by_definition(node, run.kept, whose)
             else:
                 tensors, own = _keeps(node, widths, whose)
             if node.type in RECURRENT:
@@ -103,13 +109,15 @@ def kept_by_nodes(graph: Graph, *, half: bool) -> list[Kept]:
             elif half and behind and _has_matrices(node.type):
                 copy = HALF_BYTES * node.num_params
         size = widths[name] * numel(node.output_shape)
-        passing = run.largest_bytes if run else 0
+        passing = run.passing_bytes if run else passing_bytes(node, widths)
         running = 0
         if node.type in RECURRENT:
             beside = 0 if node.inputs[0] == INPUT else given[0]
             running = running_bytes(node, beside, half=half)
+        is_cast = half and _has_matrices(node.type) and node.type not in RECURRENT
+        cast = HALF_BYTES * node.num_params if is_cast else 0
         found[name] = Kept(
-            node, tensors, own, running, passing, copy, whose[name], size, learns[name]
+            node, tensors, own, running, passing, copy, cast, whose[name], size, learns[name]
         )
     return list(found.values())
 
@@ -136,6 +144,8 @@ def _keeps(node: Node, widths: dict[str, int], whose: Owners) -> Keeps:
         for given, shape in zip(node.inputs, node.input_shapes, strict=True):
             if widths[given] > width and _has_matrices(node.type):
                 own += width * numel(shape)  # a copy in the precision of the matrices
+            elif widths[given] < width and node.type == "rms_norm":
+                own += width * numel(shape)  # computed in 32 bits, on a copy
             else:
                 names.append(whose[given])
     if _keeps_output(node.type):
@@ -143,20 +153,32 @@ def _keeps(node: Node, widths: dict[str, int], whose: Owners) -> Keeps:
     return tuple(names), own
 
 
-def _keeps_by_definition(
-    node: Node, layer: DefinedLayer, run: KeptByProgram, whose: Owners
-) -> Keeps:
+@dataclass(frozen=True)
+class _Run:
+    """What a layer that is an expression keeps, and what its backward pass takes beside it."""
+
+    kept: KeptByProgram
+    width: int
+    passing_bytes: int
+
+
+def _run_of(layer: DefinedLayer, node: Node, width: int, *, half: bool, learns: bool) -> _Run:
+    (shape,) = node.input_shapes
+    lowered, x = layer.lowered(shape), Tensor((BATCH, *shape))
+    found = registers_of(lowered.forward, x, width, half=half, x_learns=learns)
+    kept = kept_by_program(found)
+    if layer.definition.backward is None:
+        return _Run(kept, kept.width, passing_of_program(found))
+    # An own rule is given the input, and the output where it asks for it.
+    rules = lowered.backward.values()
+    of_result = any("y" in rule.inputs for rule in rules)
+    peaks = [running_peak(registers_of(rule, x, width, half=half)) for rule in rules]
+    passing = max(0, max(peaks) - width * numel(shape))
+    return _Run(KeptByProgram(True, of_result, 0, kept.width), kept.width, passing)
+
+
+def _keeps_by_definition(node: Node, run: KeptByProgram, whose: Owners) -> Keeps:
     """As ``_keeps``, of a layer that is an expression."""
-    if layer.definition.backward is not None:
-        # An own rule is given the input, and the output where it asks for it.
-        rules = layer.lowered(node.input_shapes[0]).backward.values()
-        run = KeptByProgram(
-            of_x=True,
-            of_result=any("y" in rule.inputs for rule in rules),
-            own_bytes=0,
-            width=run.width,
-            largest_bytes=run.largest_bytes,
-        )
     names = [whose[node.inputs[0]]] * run.of_x + [node.name] * run.of_result
     return tuple(names), run.own_bytes
 
@@ -174,7 +196,9 @@ def _keeps_output(kind: str) -> bool:
 def _own_values(node: Node) -> int:
     """How many values a layer keeps beside its input and output, in the width of its output."""
     kind, size, given = node.type, numel(node.output_shape), numel(node.input_shapes[0])
-    if kind in ("dropout", "alpha_dropout", "log_sigmoid", "softsign", "tanhshrink"):
+    if kind == "rms_norm" and node.num_params:  # before its scale
+        return size
+    if kind in ("dropout", "alpha_dropout", "log_sigmoid", "softsign", "tanhshrink", "rrelu"):
         return size
     if kind.startswith("separable_conv"):  # between its two convolutions
         between = node.input_shapes[0][0] * node.layer.depth_multiplier  # type: ignore[attr-defined]
@@ -209,4 +233,6 @@ def _own_bytes(node: Node) -> int:
         return FLOAT_BYTES * node.input_shapes[0][0] * int(node.layer.num_heads)  # type: ignore[attr-defined]
     if kind == "layer_norm":  # mean and deviation of each vector
         return 2 * FLOAT_BYTES * size // node.output_shape[-1]
+    if kind == "layer_norm2d":  # the same of each pixel
+        return 2 * FLOAT_BYTES * size // node.output_shape[0]
     return 0

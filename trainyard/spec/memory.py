@@ -1,8 +1,9 @@
 """An estimate of the memory that training takes, from shapes alone.
 
 A step's backward pass is gone through node by node: what the forward pass kept grows less as the
-gradients of the weights grow more, and the gradients of the outputs lie between. The moment with
-the most decides. What each layer keeps stands in ``kept.py``.
+gradients of the weights grow more, and the gradients of the outputs lie between. Last comes the
+optimizer's update with what it makes on the way. The moment with the most decides. What each layer
+keeps stands in ``kept.py``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class MemoryBytes(TypedDict):
     """Bytes while training, which add up to what is taken at the worst moment of a step.
 
     ``activations`` are what the forward pass keeps for the backward one. ``gradients`` are what
-    those of weights and outputs add at that moment: some activations are gone by then.
+    those of weights and outputs, or the update, add at that moment: some activations are gone by
+    then.
     """
 
     weights: int
@@ -74,14 +76,18 @@ def memory_of(graph: Graph, training: TrainingSpec, auto: Precision = "float32")
     ``auto`` is what the precision of that name is on the device.
     """
     precision = auto if training.precision == "auto" else training.precision
-    weights = FLOAT_BYTES * graph.num_params
+    optimizer = training.optimizer
     nodes = kept_by_nodes(graph, half=precision in HALF_PRECISIONS)
+    sizes = [kept.node.num_params for kept in nodes]  # a dead branch has no gradients
     kept, moments = _moments(graph, nodes, accumulates=training.accumulate > 1)
+    # A device with bfloat16 is an accelerator, where torch updates all weights at once.
+    scratch = optimizer.scratch_values(sizes, together=auto == "bfloat16")
+    outputs = FLOAT_BYTES * numel(graph.output_shape)
     return Memory(
-        weights=weights * (1 if training.ema is None else 2),
-        optimizer=weights * training.optimizer.num_state_tensors(),
+        weights=FLOAT_BYTES * graph.num_params * (1 if training.ema is None else 2),
+        optimizer=FLOAT_BYTES * sum(sizes) * optimizer.num_state_tensors(),
         kept=kept,
-        moments=moments,
+        moments=(*moments, Moment(FLOAT_BYTES * (sum(sizes) + scratch), outputs)),
     )
 
 
@@ -100,28 +106,27 @@ def _moments(
     ]
     copies = [kept.weight_copy_bytes for kept in nodes]
     whole = Moment(sum(copies), sum(held) + outputs)
-    of_weights = FLOAT_BYTES * graph.num_params
+    of_weights = FLOAT_BYTES * sum(kept.node.num_params for kept in nodes)
     grown = of_weights if accumulates else 0  # gradients of the batches before are there already
     moments = [Moment(whole.fixed + grown, whole.each + outputs)]
     with_gradient = {kept.node.name: kept.output_bytes for kept in nodes if kept.has_gradient}
     waiting: dict[str, int] = {}  # bytes of the gradients of outputs that are not used up
     fixed, each = sum(copies), sum(held)
     for place in range(len(nodes) - 1, -1, -1):
-        node, running = nodes[place].node, nodes[place].running_bytes
-        if running:  # when the forward pass is here
+        kept, node = nodes[place], nodes[place].node
+        if kept.running_bytes:  # when the forward pass is here
             batch = 0 if INPUT in first else sizes[INPUT]
-            moments.append(Moment(fixed + grown * accumulates, each + running + batch))
-        grown += 0 if accumulates else FLOAT_BYTES * node.num_params
+            moments.append(Moment(fixed + grown * accumulates, each + kept.running_bytes + batch))
+        own = 0 if accumulates else FLOAT_BYTES * node.num_params
         near = (node.name, *node.inputs)
         waiting |= {name: with_gradient[name] for name in near if name in with_gradient}
-        moments.append(
-            Moment(
-                fixed + grown, each + sum(waiting.values()) + nodes[place].passing_bytes + outputs
-            )
-        )
+        values = each + sum(waiting.values()) + kept.passing_bytes + outputs
+        moments.append(Moment(fixed + grown + (kept.cast_bytes or own), values))
         waiting.pop(node.name, None)
-        fixed, each = fixed - copies[place], each - held[place]
-    moments.append(Moment(of_weights, outputs))
+        fixed, each, grown = fixed - copies[place], each - held[place], grown + own
+        if kept.cast_bytes:
+            values = each + sum(waiting.values()) + outputs
+            moments.append(Moment(fixed + grown + kept.cast_bytes, values))
     return whole, tuple(moments)
 
 

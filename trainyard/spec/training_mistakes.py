@@ -45,10 +45,10 @@ def mistakes_of_task(training: TrainingSpec, task: str, path: str = "/training")
     for place, part in parts.items():
         if task not in part.tasks:
             is_loss = isinstance(part, Loss)
-            what, usual = ("loss", TASK_DEFAULTS[task].loss.type) if is_loss else ("metric", None)
+            what, usual = ("loss", TASK_DEFAULTS[task].loss.type) if is_loss else ("metric", "")
             message = f"the {what} {part.type} is for {' or '.join(part.tasks)}, not for {task}"
             message += f": {usual} is its usual one" * is_loss
-            found.append(Mistake(f"{path}/{place}", message, task, part.type, usual))
+            found.append(Mistake(f"{path}/{place}", message, task, part.type, usual or None))
     split, name = training.monitor.split("/")
     names = training.series(split)
     if "monitor" in training.model_fields_set and name not in names and not found:

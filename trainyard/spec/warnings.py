@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from trainyard.spec.definitions.augmentations import DefinedAugmentation
 from trainyard.spec.facts import DatasetFacts
-from trainyard.spec.graph import FOLDED_TYPES, Graph
+from trainyard.spec.folding import foldable_types
+from trainyard.spec.graph import Graph
+from trainyard.spec.losses.base import Loss
 from trainyard.spec.patterns import matches, names_of
 from trainyard.spec.suggest import counted
 from trainyard.spec.training import TrainingSpec
@@ -16,6 +18,12 @@ DEFAULT_NORMALISATION = (
 _DEEP = 10  # layers with matrices, from which on a network without normalisation is told
 _PARAMETERS_PER_SAMPLE = 1000
 _PARAMETER_NAMES = ("weight", "bias")
+_LEAVE_SIGNS = {"identity", "dropout", "alpha_dropout", "dropout2d", "dropout3d"}
+_PROBABILITIES = frozenset({"softmax", "softmax2d", "softmin", "sigmoid", "hardsigmoid"})
+_NARROW = _PROBABILITIES | {
+    "log_softmax", "log_sigmoid", "relu", "relu6", "tanh", "hardtanh", "softsign", "softplus",
+    "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish",
+}  # fmt: skip
 
 
 def warnings_of(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> list[str]:
@@ -46,14 +54,29 @@ def _of_batches(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> li
 
 
 def _of_outputs(training: TrainingSpec, facts: DatasetFacts, graph: Graph) -> list[str]:
-    last = next(node for node in graph.nodes if node.name == graph.output)
-    has_logits = training.loss.takes == "logits" and facts.task in FOLDED_TYPES
-    if not has_logits or last.type not in ("sigmoid", "relu", "relu6"):
+    """What keeps the scores from being of any sign and size, as the loss wants them."""
+    loss = training.loss
+    by_name = {node.name: node for node in graph.nodes}
+    last = by_name[graph.output]
+    while last.type in _LEAVE_SIGNS and last.inputs[0] in by_name:
+        last = by_name[last.inputs[0]]
+    if last.type not in _narrowing(loss, foldable_types(facts.task, loss.takes)):
         return []
+    place = ", before what is folded" if graph.folded_softmax else ""
     return [
-        f'the model ends in {last.type} (layer "{last.name}"), but {training.loss.type} expects '
+        f'the model ends in {last.type} (layer "{last.name}"{place}), but {loss.type} expects '
         "raw scores (logits) of any sign"
     ]
+
+
+def _narrowing(loss: Loss, foldable: tuple[str, ...]) -> frozenset[str]:
+    """The types of layers that a model should not end in before this loss."""
+    if loss.type == "hinge":
+        return _PROBABILITIES
+    if not foldable:
+        return frozenset()
+    # Twice the logarithm of a softmax is the same as once.
+    return _NARROW - {"log_softmax"} if "log_softmax" in foldable else _NARROW
 
 
 def _of_depth(graph: Graph) -> list[str]:

@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import obstore
@@ -24,14 +26,17 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from trainyard.errors import NotFound
 from trainyard.ids import new_id
 from trainyard.settings import Settings
+from trainyard.store.asking import ask, go_on_always
 from trainyard.store.copies import make_room, note_use
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
 
 _PART_BYTES = 8 * 1024**2
 _READ_BYTES = 1024**2
-
-
-def _go_on() -> None:
-    """Nobody asks to stop."""
+# Whoever gave the order does it again, or says that the store does not answer. One request lasts
+# 30 seconds at most, the client's own limit, unless AWS_TIMEOUT (GOOGLE_…, AZURE_…) sets another.
+_RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,10 @@ class Blobs:
         self._store: ObjectStore
         if self.folder is not None:
             self._store = LocalStore(self.folder, mkdir=True, automatic_cleanup=True)
-        else:
+        elif parsed.scheme == "memory":
             self._store = from_url(url)
+        else:
+            self._store = from_url(url, retry_config=_RETRIES)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Blobs:
@@ -89,8 +96,11 @@ class Blobs:
         obstore.put(self._store, key, counted, chunk_size=_PART_BYTES, use_multipart=True)
         return StoredFile(key, counted.size_bytes, counted.digest.hexdigest())
 
-    def put_bytes(self, key: str, data: bytes) -> StoredFile:
-        obstore.put(self._store, key, data, chunk_size=_PART_BYTES)
+    def put_bytes(
+        self, key: str, data: bytes, go_on: Callable[[], None] = go_on_always
+    ) -> StoredFile:
+        """Write one object: whole or not at all. ``go_on`` is called on the way, and may raise."""
+        ask(lambda: obstore.put_async(self._store, key, data, chunk_size=_PART_BYTES), go_on)
         return StoredFile(key, len(data), hashlib.sha256(data).hexdigest())
 
     def put_file(self, key: str, path: Path) -> StoredFile:
@@ -119,31 +129,43 @@ class Blobs:
         shutil.rmtree(folder)
         return size_bytes
 
-    def size(self, key: str) -> int:
+    def size(self, key: str, go_on: Callable[[], None] = go_on_always) -> int:
         """Length of an object in bytes.
 
         Raises:
             NotFound: there is none.
         """
         try:
-            return int(obstore.head(self._store, key)["size"])
+            return int(ask(lambda: obstore.head_async(self._store, key), go_on)["size"])
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"The store holds no {key}.") from error
 
-    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def stream(
+        self,
+        key: str,
+        start: int = 0,
+        end: int | None = None,
+        go_on: Callable[[], None] = go_on_always,
+    ) -> Iterator[bytes]:
         """The bytes of an object from ``start`` up to, not with, ``end``; in pieces.
+
+        ``go_on`` is called for each, and while one is waited for, and may raise.
 
         Raises:
             NotFound: there is none (on the first piece).
         """
-        end = self.size(key) if end is None else end
+        end = self.size(key, go_on) if end is None else end
         for begin in range(start, end, _PART_BYTES):
-            yield self.read_range(key, begin, min(begin + _PART_BYTES, end))
+            yield self.read_range(key, begin, min(begin + _PART_BYTES, end), go_on)
 
-    def read_range(self, key: str, start: int, end: int) -> bytes:
+    def read_range(
+        self, key: str, start: int, end: int, go_on: Callable[[], None] = go_on_always
+    ) -> bytes:
         """Bytes ``start`` up to, not with, ``end``."""
         try:
-            return bytes(obstore.get_range(self._store, key, start=start, end=end))
+            return bytes(
+                ask(lambda: obstore.get_range_async(self._store, key, start=start, end=end), go_on)
+            )
         except (NotFoundError, FileNotFoundError) as error:
             raise NotFound(f"The store holds no {key}.") from error
 
@@ -151,19 +173,17 @@ class Blobs:
         """A whole object; for small ones."""
         return b"".join(self.stream(key))
 
-    def download(self, key: str, path: Path, go_on: Callable[[], None] = _go_on) -> None:
+    def download(self, key: str, path: Path, go_on: Callable[[], None] = go_on_always) -> None:
         """Copy an object into a local file; ``go_on`` is called for each piece, and may raise."""
         with path.open("wb") as file:
-            for piece in self.stream(key):
-                go_on()
-                file.write(piece)
+            file.writelines(self.stream(key, go_on=go_on))
 
     def local_file(self, key: str) -> Path | None:
         """Where the object lies on this machine; none if the store is elsewhere."""
         return self.folder / key if self.folder is not None else None
 
     def local_folder(
-        self, prefix: str, cache_dir: Path, go_on: Callable[[], None] = _go_on
+        self, prefix: str, cache_dir: Path, go_on: Callable[[], None] = go_on_always
     ) -> Path:
         """A folder with the files of the prefix: the store's own, else a cached copy.
 
@@ -177,22 +197,22 @@ class Blobs:
         if self.folder is None and target.exists():
             note_use(target)
         elif self.folder is None:
-            self._make_room(prefix, cache_dir)
+            self._make_room(prefix, cache_dir, go_on)
             self._download_folder(prefix, target, go_on)
         if not target.is_dir():
             raise NotFound(f"The store holds no {prefix}.")
         return target
 
-    def _make_room(self, prefix: str, cache_dir: Path) -> None:
+    def _make_room(self, prefix: str, cache_dir: Path, go_on: Callable[[], None]) -> None:
         if self._max_cache_bytes is not None:
-            size_bytes = sum(size for _, size in self._objects(prefix))
+            size_bytes = sum(size for _, size in self._objects(prefix, go_on))
             make_room(cache_dir / Path(prefix).parts[0], size_bytes, self._max_cache_bytes)
 
     def _download_folder(self, prefix: str, target: Path, go_on: Callable[[], None]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".download-"))
         try:
-            for key in self.keys(prefix):
+            for key in self.keys(prefix, go_on):
                 path = fresh / key.removeprefix(f"{prefix}/")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self.download(key, path, go_on)
@@ -201,9 +221,9 @@ class Blobs:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
-    def keys(self, prefix: str) -> list[str]:
+    def keys(self, prefix: str, go_on: Callable[[], None] = go_on_always) -> list[str]:
         """Every key below a prefix, sorted (a prefix ends at a slash)."""
-        return sorted(key for key, _ in self._objects(prefix))
+        return sorted(key for key, _ in self._objects(prefix, go_on))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all below a prefix, and the object of that very key; returns bytes freed."""
@@ -218,18 +238,19 @@ class Blobs:
                 obstore.delete(self._store, key)
         return sum(size for _, size in found)
 
-    def _delete_half_written(self, key: str) -> None:
+    def _delete_half_written(self, prefix: str) -> None:
         """What a writer left that was killed; the store hides it, as ``key#1``."""
         assert self.folder is not None
-        for left in (self.folder / key).parent.glob(f"{glob.escape(Path(key).name)}#*"):
-            left.unlink(missing_ok=True)
+        place = self.folder / prefix
+        for left in (*place.parent.glob(f"{glob.escape(place.name)}#*"), *place.rglob("*#*")):
+            if left.is_file():
+                left.unlink(missing_ok=True)
 
-    def _objects(self, prefix: str) -> list[tuple[str, int]]:
-        return [
-            (meta["path"], int(meta["size"]))
-            for page in obstore.list(self._store, prefix=prefix)
-            for meta in page
-        ]
+    def _objects(
+        self, prefix: str, go_on: Callable[[], None] = go_on_always
+    ) -> list[tuple[str, int]]:
+        found = ask(lambda: obstore.list(self._store, prefix=prefix).collect_async(), go_on)
+        return [(meta["path"], int(meta["size"])) for meta in found]
 
 
 def new_upload_key() -> str:

@@ -8,7 +8,7 @@ last, together with the flags and the pruning of older ones.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from sqlalchemy import delete, insert, select, update
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from trainyard.crashpoints import reach
 from trainyard.errors import NotFound
 from trainyard.ids import new_id
+from trainyard.store.asking import go_on_always
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database
 from trainyard.store.garbage import discard
@@ -25,6 +26,7 @@ from trainyard.store.tables import Checkpoint, CheckpointChunk
 
 Part = Literal["weights", "state"]
 CHUNK_BYTES = 1024**2
+_DIGESTED_BYTES = 64 * 1024**2
 
 
 class CorruptCheckpoint(Exception):
@@ -46,6 +48,7 @@ def put_checkpoint(
     keep_best: int,
     for_resume: bool = False,
     blobs: Blobs | None = None,
+    go_on: Callable[[], None] = go_on_always,
 ) -> str:
     """Write a checkpoint and prune older ones; returns its id.
 
@@ -53,6 +56,7 @@ def put_checkpoint(
     ``keep_best`` keep: when it came is chance, and what stays at the end must not be. With
     ``blobs`` the bytes go there, else into the database. A worker writes one at a time: what it
     began before and could not complete is deleted, so that after a fault it may begin anew.
+    ``go_on`` is called again and again while bytes are written, and may raise.
 
     Raises:
         LeaseLost: the job is somebody else's by now; nothing becomes visible.
@@ -65,9 +69,9 @@ def put_checkpoint(
         step=step,
         epoch=epoch,
         size_bytes=len(weights),
-        sha256=hashlib.sha256(weights).hexdigest(),
+        sha256=_digest(weights, go_on),
         state_size_bytes=len(state),
-        state_sha256=hashlib.sha256(state).hexdigest(),
+        state_sha256=_digest(state, go_on),
         metric_value=metric_value,
         is_best=False,
         is_last=False,
@@ -84,9 +88,9 @@ def put_checkpoint(
     try:
         for part, data in parts.items():
             if blobs is not None:
-                blobs.put_bytes(f"{checkpoint.store_key}/{part}", data)
+                blobs.put_bytes(f"{checkpoint.store_key}/{part}", data, go_on)
             else:
-                _put_chunks(database, lease, checkpoint.id, part, data)
+                _put_chunks(database, lease, checkpoint.id, part, data, go_on)
             reach("checkpoint.stored")
         with database.write() as session:
             lock_leased(session, lease)
@@ -102,10 +106,24 @@ def put_checkpoint(
     return checkpoint.id
 
 
+def _digest(data: bytes, go_on: Callable[[], None]) -> str:
+    digest, view = hashlib.sha256(), memoryview(data)
+    for begin in range(0, len(data), _DIGESTED_BYTES):
+        go_on()
+        digest.update(view[begin : begin + _DIGESTED_BYTES])
+    return digest.hexdigest()
+
+
 def _put_chunks(
-    database: Database, lease: Lease, checkpoint_id: str, part: Part, data: bytes
+    database: Database,
+    lease: Lease,
+    checkpoint_id: str,
+    part: Part,
+    data: bytes,
+    go_on: Callable[[], None],
 ) -> None:
     for number, begin in enumerate(range(0, len(data), CHUNK_BYTES)):
+        go_on()
         with database.write() as session:
             lock_leased(session, lease)
             row = {
@@ -210,25 +228,34 @@ def find_checkpoint(session: Session, job_id: str, which: str) -> Checkpoint:
 
 
 def read_chunks(
-    session: Session, checkpoint: Checkpoint, part: Part, blobs: Blobs
+    session: Session,
+    checkpoint: Checkpoint,
+    part: Part,
+    blobs: Blobs,
+    go_on: Callable[[], None] = go_on_always,
 ) -> Iterator[bytes]:
     """The bytes of a part in pieces, checked against the digest at the end.
+
+    ``go_on`` is called for each, and while the store is waited for, and may raise.
 
     Raises:
         CorruptCheckpoint: the bytes do not match; raised after the last piece.
     """
     expected = checkpoint.sha256 if part == "weights" else checkpoint.state_sha256
     digest = hashlib.sha256()
-    for piece in _pieces(session, checkpoint, part, blobs):
+    for piece in _pieces(session, checkpoint, part, blobs, go_on):
+        go_on()
         digest.update(piece)
         yield piece
     if digest.hexdigest() != expected:
         raise CorruptCheckpoint(f"{checkpoint.id} {part}: {digest.hexdigest()} is not {expected}")
 
 
-def _pieces(session: Session, checkpoint: Checkpoint, part: Part, blobs: Blobs) -> Iterator[bytes]:
+def _pieces(
+    session: Session, checkpoint: Checkpoint, part: Part, blobs: Blobs, go_on: Callable[[], None]
+) -> Iterator[bytes]:
     if checkpoint.store_key is not None:
-        yield from blobs.stream(f"{checkpoint.store_key}/{part}")
+        yield from blobs.stream(f"{checkpoint.store_key}/{part}", go_on=go_on)
         return
     size = checkpoint.size_bytes if part == "weights" else checkpoint.state_size_bytes
     for number in range(-(-size // CHUNK_BYTES)):

@@ -14,11 +14,12 @@ from trainyard.jsonable import jsonable
 from trainyard.retries import DEFAULT_RETRIES, RetryPolicy
 from trainyard.status import ON_A_WORKER, JobStatus, ReasonCode
 from trainyard.store import line
+from trainyard.store.attempts import last_checkpoint, num_memory_kills, used_seconds
 from trainyard.store.datasets import stored_prefix
 from trainyard.store.events import NewEvent, add_events, metrics_at
 from trainyard.store.lease import Lease, LeaseLost, lock_leased, update_leased
 from trainyard.store.states import Reason, change_status, reason
-from trainyard.store.tables import Attempt, Checkpoint, Dataset, Event, Job, Worker, now
+from trainyard.store.tables import Attempt, Dataset, Event, Job, Worker, now
 
 _CANCELLED = reason(ReasonCode.CANCELLED_BY_USER, "Cancelled on request.")
 _PAUSED = reason(ReasonCode.PAUSED_BY_USER, "Paused on request.")
@@ -27,6 +28,12 @@ _LOST = reason(
     ReasonCode.WORKER_LOST,
     "The worker went silent while it had the job.",
     "See the log of the worker, and whether its machine ran out of memory.",
+)
+_FORGOTTEN = reason(
+    ReasonCode.INTERNAL,
+    "The worker held the job without training it: it never learned that it had it, or could not "
+    "give it back.",
+    "See the log of the worker, and whether the database was away or its machine out of memory.",
 )
 
 
@@ -45,7 +52,7 @@ class ClaimedJob:
     start_step: int  # the step of that
     told: frozenset[str]  # the metrics that are known of that step already
     used_seconds: float  # by earlier attempts, to go on or in vain
-    num_memory_kills: int  # earlier attempts that took more memory than there was
+    num_memory_kills: int  # attempts that began here and took more memory than there was
 
     @property
     def id(self) -> str:
@@ -95,11 +102,11 @@ def _take_first(session: Session, owner_id: str, worker_id: str, lease: timedelt
 
 
 def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> ClaimedJob:
-    last = _last_checkpoint(session, job.id)
+    last = last_checkpoint(session, job.id)
     step = last.step if last else 0
     past = (Event.job_id == job.id) & (Event.kind == "metrics") & (Event.step > step)
     session.execute(delete(Event).where(past), execution_options={"synchronize_session": False})
-    used_seconds = _used_seconds(session, job.id)
+    used, kills = used_seconds(session, job.id), num_memory_kills(session, job.id, step)
     worker = session.get(Worker, worker_id)
     session.execute(
         insert(Attempt),
@@ -126,27 +133,9 @@ def _begin_attempt(session: Session, job: Job, worker_id: str, host: str) -> Cla
         checkpoint_id=last.id if last else None,
         start_step=step,
         told=metrics_at(session, job.id, step),
-        used_seconds=used_seconds,
-        num_memory_kills=_num_memory_kills(session, job.id),
+        used_seconds=used,
+        num_memory_kills=kills,
     )
-
-
-def _used_seconds(session: Session, job_id: str) -> float:
-    """What all ended attempts took together."""
-    times = select(Attempt.started_at, Attempt.finished_at).where(Attempt.job_id == job_id)
-    ended = [(begin, end) for begin, end in session.execute(times) if end is not None]
-    return sum((max(0.0, (end - begin).total_seconds()) for begin, end in ended), 0.0)
-
-
-def _num_memory_kills(session: Session, job_id: str) -> int:
-    """Attempts that ended so, and were followed by another."""
-    reasons = session.scalars(select(Attempt.reason).where(Attempt.job_id == job_id))
-    return sum(why is not None and why["code"] == ReasonCode.OUT_OF_MEMORY for why in reasons)
-
-
-def _last_checkpoint(session: Session, job_id: str) -> Checkpoint | None:
-    newest = (Checkpoint.job_id == job_id) & Checkpoint.is_last & Checkpoint.complete
-    return session.scalar(select(Checkpoint).where(newest))
 
 
 def renew_lease(session: Session, lease: Lease, duration: timedelta) -> JobStatus:
@@ -241,7 +230,7 @@ def _give_back(session: Session, job: Job, crash: Reason | None, retries: RetryP
 def _faults_so_far(session: Session, job: Job) -> int:
     """Faults in a row before this one: none where this attempt got further than it began."""
     begun = session.get_one(Attempt, (job.id, job.attempt))
-    last = _last_checkpoint(session, job.id)
+    last = last_checkpoint(session, job.id)
     return 0 if last is not None and last.step > begun.start_step else job.num_crashes
 
 
@@ -252,14 +241,17 @@ def _given_up(crash: Reason, num_faults: int) -> Reason:
     return crash | {"message": told}
 
 
-def give_back_forgotten(session: Session, worker_id: str) -> None:
+def give_back_forgotten(
+    session: Session, worker_id: str, retries: RetryPolicy = DEFAULT_RETRIES
+) -> None:
     """Queue again what this worker holds without knowing of it, since it is about to claim.
 
-    The answer to its last claim, or to its giving a job back, was lost with the database.
+    The answer to its last claim was lost with the database, or it could not give the job back.
+    That is a fault, since it may come again, and others are to have their turn.
     """
     held = select(Job).where(Job.status.in_(ON_A_WORKER), Job.worker_id == worker_id)
     for job in session.scalars(held.with_for_update()).all():
-        _give_back(session, job, None, DEFAULT_RETRIES)
+        _give_back(session, job, _FORGOTTEN, retries)
 
 
 @dataclass(frozen=True)

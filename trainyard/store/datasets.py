@@ -213,6 +213,13 @@ def claim_dataset(session: Session, worker_id: str, lease: timedelta) -> Claimed
     return ClaimedDataset(candidate, worker_id, attempt, upload_key, file_name, options)
 
 
+def ingesting_attempts(session: Session) -> set[tuple[str, int]]:
+    """Id and attempt of every dataset that is being ingested, or waits for it."""
+    ingesting = (Dataset.status == DatasetStatus.INGESTING) & Dataset.deleted_at.is_(None)
+    rows = session.execute(select(Dataset.id, Dataset.attempt).where(ingesting))
+    return {(dataset_id, attempt) for dataset_id, attempt in rows}
+
+
 def renew_ingest(session: Session, claim: ClaimedDataset, lease: timedelta) -> None:
     """Keep the dataset.
 

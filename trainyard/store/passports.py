@@ -6,16 +6,14 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from trainyard.errors import NotFound
 from trainyard.passport import digest, spec_digest
 from trainyard.store import datasets
-from trainyard.store.checkpoints import find_checkpoint
 from trainyard.store.lease import Lease, lock_leased
 from trainyard.store.metrics import Value
-from trainyard.store.tables import Attempt, Event, Job
+from trainyard.store.tables import Attempt, Checkpoint, Event, Job
 
 Points = dict[int, dict[str, Value]]  # metrics by step and name
 _NOT_OF_THE_TRAINING = "system/"  # metrics that tell of the machine, not of the numbers
@@ -66,14 +64,15 @@ def job_passport(session: Session, job: Job) -> dict[str, Any]:
 def job_result(session: Session, job: Job, points: Points) -> dict[str, Any]:
     """What came out: ``{"status", "reason", "best", "last", "metrics"}``.
 
-    ``best`` and ``last`` are ``{"step", "sha256"}`` of weights, null without a checkpoint;
+    ``best`` and ``last`` are ``{"step", "sha256"}`` of weights, null without such a checkpoint;
+    those for resuming do not count, since the clock decides on which step they fall;
     ``metrics`` is ``{"sha256", "num_steps", "last_step"}`` of the recorded series.
     """
     return {
         "status": job.status,
         "reason": job.reason["code"] if job.reason else None,
-        "best": _weights(session, job.id, "best"),
-        "last": _weights(session, job.id, "last"),
+        "best": _weights(session, job.id, Checkpoint.is_best.is_(True)),
+        "last": _weights(session, job.id, ~Checkpoint.for_resume),
         "metrics": {
             "sha256": digest(sorted(points.items())),
             "num_steps": len(points),
@@ -82,12 +81,11 @@ def job_result(session: Session, job: Job, points: Points) -> dict[str, Any]:
     }
 
 
-def _weights(session: Session, job_id: str, which: str) -> dict[str, Any] | None:
-    try:
-        checkpoint = find_checkpoint(session, job_id, which)
-    except NotFound:
-        return None
-    return {"step": checkpoint.step, "sha256": checkpoint.sha256}
+def _weights(session: Session, job_id: str, such: ColumnElement[bool]) -> dict[str, Any] | None:
+    """Those of the newest such checkpoint."""
+    query = select(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.complete, such)
+    checkpoint = session.scalar(query.order_by(Checkpoint.step.desc()).limit(1))
+    return None if checkpoint is None else {"step": checkpoint.step, "sha256": checkpoint.sha256}
 
 
 def fingerprints_at(session: Session, job_id: str, step: int) -> bytes:

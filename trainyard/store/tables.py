@@ -238,6 +238,8 @@ class Attempt(Base):
     outcome: Mapped[str | None] = mapped_column(String(20))  # the status that it led to
     reason: Mapped[dict[str, Any] | None]
     passport: Mapped[dict[str, Any] | None]  # of its trainer, see trainyard.passport
+    # By its worker's monotonic clock, as far as it told: what counts for a time limit.
+    used_seconds: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     started_at: Mapped[datetime] = mapped_column(default=now)
     finished_at: Mapped[datetime | None]
 

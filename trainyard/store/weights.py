@@ -6,7 +6,7 @@ Also what a job's ``init_from`` stands for, be it such a file or another job's b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from trainyard.errors import NotFound
 from trainyard.ids import new_id
 from trainyard.store import checkpoints, jobs
+from trainyard.store.asking import go_on_always
 from trainyard.store.blobs import Blobs
 from trainyard.store.garbage import discard
 from trainyard.store.tables import Checkpoint, Weights
@@ -98,15 +99,20 @@ def find_initial(session: Session, owner_id: str, init_from: str) -> Weights | C
     return checkpoints.find_checkpoint(session, job.id, "best")
 
 
-def initial_pieces(session: Session, found: Weights | Checkpoint, blobs: Blobs) -> Iterator[bytes]:
+def initial_pieces(
+    session: Session,
+    found: Weights | Checkpoint,
+    blobs: Blobs,
+    go_on: Callable[[], None] = go_on_always,
+) -> Iterator[bytes]:
     """The safetensors file of what ``find_initial`` has found, in pieces.
 
     A session of its own is a transaction only where the pieces stand in the database: the store
-    may take long.
+    may take long, and then ``go_on`` is called, and may raise.
     """
     if isinstance(found, Weights):
-        return blobs.stream(found.store_key)
-    return checkpoints.read_chunks(session, found, "weights", blobs)
+        return blobs.stream(found.store_key, go_on=go_on)
+    return checkpoints.read_chunks(session, found, "weights", blobs, go_on)
 
 
 def initial_shapes(session: Session, owner_id: str, init_from: str, blobs: Blobs) -> TensorShapes:

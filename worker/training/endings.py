@@ -136,7 +136,7 @@ def _sum(memory: MemoryBytes) -> int:
 
 
 def _mib(size: float) -> str:
-    return f"{size / MIB:,.0f} MiB"
+    return f"{size / MIB:,.0f} MiB" if size >= MIB else "less than 1 MiB"
 
 
 def _failed(code: str, message: str, hint: str) -> Outcome:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from worker.training import endings
 from worker.training.data import Samples
 from worker.training.evaluate import evaluate
 from worker.training.goals import ending
@@ -29,8 +30,9 @@ def finish(
 ) -> Outcome:
     """Tests the best weights, in float32 as an exported model computes, and exports them.
 
-    The report is about ``test``, without one about ``val``, else about ``train``. The checkpoint
-    of the last step is with the reporter by then, so an interruption here needs no other.
+    The report is about ``test``, without one about ``val``, else about ``train``; where the loss
+    on it is no finite number, the training has diverged. The checkpoint of the last step is with
+    the reporter by then, so an interruption here needs no other.
     """
     position = run.position
     teller.writer.wait()
@@ -45,6 +47,8 @@ def finish(
         return Outcome("interrupted", summary=dict(position.latest))
     if split == "test":
         teller.tell_metrics(totals.values("test", run.training.means("test")))
+    if not totals.is_finite:  # the last step's update may be what no loss has told of
+        return endings.diverged(run.training, f"the {split} loss after step {position.step}")
     onnx, exports = _onnx(run), _exports(run, teller)
     pace = teller.pace()
     return Outcome(

@@ -52,8 +52,8 @@ def train(
     ``resume`` is (weights, state) of a checkpoint of the same spec and data: the rest of the
     training is then bit for bit that of one which was never interrupted. ``initial`` is a
     safetensors file of weights to begin with, as ``init_from`` says. ``used_seconds`` of the time
-    limit are gone already. So many ``halvings`` of a batch are known to be needed, since earlier
-    attempts were killed for want of memory.
+    limit are gone already. So many ``halvings`` of the parts of a batch are to be tried, since
+    attempts that began here were killed for want of memory.
     """
     began, training = time.monotonic(), spec.training
     chosen = devices.choose_device(device)
@@ -75,9 +75,10 @@ def train(
                 if training.init_strict and not fit.is_whole:
                     return endings.initial_weights(fit)
             teller.tell_start(resumed=resumed)
-            if halvings:
-                if (why := halve(run, halvings)) is not None:
-                    return endings.killed_for_memory(training, graph, run.num_used, chosen, why)
+            parts = run.position.parts
+            if (why := halve(run, halvings)) is not None:
+                return endings.killed_for_memory(training, graph, run.num_used, chosen, why)
+            if run.position.parts != parts:
                 teller.tell_parts()
             reporter.begun()
             held_out = {

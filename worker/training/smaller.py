@@ -49,12 +49,15 @@ def in_memory(run: Run, set_gradients: Callable[[], None]) -> None:
 
 
 def halve(run: Run, times: int) -> str | None:
-    """Has batches taken in so much smaller parts from the start, with gradients and without.
+    """Has batches taken in so much smaller parts than before, with gradients and without.
 
-    Returns why that is no help, in words; None where it is.
+    Down to single samples: whether these fit, another try shows. Returns why smaller parts are no
+    help, in words; None where they are.
     """
     position, generators = run.position, devices.generator_states(run.device)
-    while position.parts < 2**times:
+    for _ in range(times):
+        if _is_in_single_samples(run):
+            break
         run.why_not_smaller = why_not_smaller(run)
         devices.set_generator_states(generators, run.device)
         if run.why_not_smaller is not None:
@@ -85,7 +88,7 @@ def infer(run: Run, inputs: Tensor) -> Tensor:
 
 def why_not_smaller(run: Run) -> str | None:
     """Why batches cannot be taken in smaller parts, in words; None where they can."""
-    if run.batch_size // run.position.parts < 2:
+    if _is_in_single_samples(run):
         return "a single sample does not fit"
     if any(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training
            for m in run.network.modules()):  # fmt: skip
@@ -95,6 +98,10 @@ def why_not_smaller(run: Run) -> str | None:
     if not _has_samples_apart(run):
         return "a layer of the model mixes the samples of a batch"
     return None
+
+
+def _is_in_single_samples(run: Run) -> bool:
+    return run.batch_size // run.position.parts < 2
 
 
 def _is_mean_of_samples(run: Run) -> bool:

@@ -116,6 +116,60 @@ def test_a_mistake_has_its_pointer(definitions: Json, where: str, words: str) ->
     assert words in found[where].message
 
 
+def test_what_an_optimizer_lacks_is_told() -> None:
+    found = mistakes_of(lambda: checked(optimizer("m = g"), OWN["optimizers"]))
+    assert "no update assigns p" in found["/definitions/optimizers/own/update"].message
+    idle = optimizer("p = 0.9 * p", "m = m + 1", args={"b": 1})
+    assert [warning.partition(" (")[2] for warning in checked(idle, OWN["optimizers"])] == [
+        "/definitions/optimizers/own/args/b)",
+        "/definitions/optimizers/own/state/m)",
+        "/definitions/optimizers/own/update)",
+        "/definitions/optimizers/own/update)",
+    ]
+
+
+def test_an_argument_that_nothing_reads_is_a_warning() -> None:
+    own = {"schedules": {"own": {"args": {"warmup": 0.1, "z": 1}, "forward": "1"}}}
+    (warning,) = checked(own, OWN["schedules"])
+    assert warning == 'the argument "z" is never read (/definitions/schedules/own/args/z)'
+
+
+@pytest.mark.parametrize(
+    ("section", "definition", "words"),
+    [
+        ("losses", {"forward": "log_p_true"}, "the shape (N,)"),
+        ("metrics", {"forward": "probs"}, "the shape (N, 3)"),
+        ("schedules", {"forward": "softmax(step)"}, "a tensor"),
+        ("augmentations", {"forward": "flatten(x)"}, "(N, 36)"),
+        ("layers", {"params": {"w": {"shape": [7, 3], "init": "normal"}},
+                    "forward": "matmul(x, w)"}, "(7, 3) have no product"),
+        ("activations", {"forward": "flatten(x) - mean(x)"}, None),  # it fits the flat samples
+        ("layers", {"params": {"w": {"shape": [36, 3], "init": "normal"}},
+                    "forward": "matmul(x, w)"}, None),
+    ],
+)  # fmt: skip
+def test_a_definition_that_nothing_uses_is_looked_at_too(
+    section: str, definition: Json, words: str | None
+) -> None:
+    found = checked({section: {"spare": definition}}, {})
+    assert len(found) == (words is not None)
+    if words is not None:
+        assert '"spare" is not used' in found[0]
+        assert words in found[0]
+        assert f"(/definitions/{section}/spare)" in found[0]
+
+
+def test_all_unknown_names_of_an_expression_are_told_at_once() -> None:
+    own = {"losses": {"own": {"forward": "foo(log_p) + bar(p_tru)"}}}
+    found = mistakes_of(lambda: checked(own, OWN["losses"]))
+    message = found["/definitions/losses/own/forward"].message
+    for words in ('function "foo"', 'name "log_p"', 'function "bar"', 'did you mean "p_true"'):
+        assert words in message
+    own = optimizer("d = gg", "p = p - lrr * d")
+    found = mistakes_of(lambda: checked(own, OWN["optimizers"]))
+    assert set(found) == {f"/definitions/optimizers/own/update/{index}" for index in (0, 1)}
+
+
 PICTURE = [{"type": "conv2d", "out_channels": "num_classes", "kernel_size": 1}]
 
 
@@ -173,60 +227,6 @@ def test_numbers_may_end_in_relu_under_a_loss_of_ones_own() -> None:
     assert not any("logits" in warning for warning in warnings)
 
 
-def test_what_an_optimizer_lacks_is_told() -> None:
-    found = mistakes_of(lambda: checked(optimizer("m = g"), OWN["optimizers"]))
-    assert "no update assigns p" in found["/definitions/optimizers/own/update"].message
-    idle = optimizer("p = 0.9 * p", "m = m + 1", args={"b": 1})
-    assert [warning.partition(" (")[2] for warning in checked(idle, OWN["optimizers"])] == [
-        "/definitions/optimizers/own/args/b)",
-        "/definitions/optimizers/own/state/m)",
-        "/definitions/optimizers/own/update)",
-        "/definitions/optimizers/own/update)",
-    ]
-
-
-def test_an_argument_that_nothing_reads_is_a_warning() -> None:
-    own = {"schedules": {"own": {"args": {"warmup": 0.1, "z": 1}, "forward": "1"}}}
-    (warning,) = checked(own, OWN["schedules"])
-    assert warning == 'the argument "z" is never read (/definitions/schedules/own/args/z)'
-
-
-@pytest.mark.parametrize(
-    ("section", "definition", "words"),
-    [
-        ("losses", {"forward": "log_p_true"}, "the shape (N,)"),
-        ("metrics", {"forward": "probs"}, "the shape (N, 3)"),
-        ("schedules", {"forward": "softmax(step)"}, "a tensor"),
-        ("augmentations", {"forward": "flatten(x)"}, "(N, 36)"),
-        ("layers", {"params": {"w": {"shape": [7, 3], "init": "normal"}},
-                    "forward": "matmul(x, w)"}, "(7, 3) have no product"),
-        ("activations", {"forward": "flatten(x) - mean(x)"}, None),  # it fits the flat samples
-        ("layers", {"params": {"w": {"shape": [36, 3], "init": "normal"}},
-                    "forward": "matmul(x, w)"}, None),
-    ],
-)  # fmt: skip
-def test_a_definition_that_nothing_uses_is_looked_at_too(
-    section: str, definition: Json, words: str | None
-) -> None:
-    found = checked({section: {"spare": definition}}, {})
-    assert len(found) == (words is not None)
-    if words is not None:
-        assert '"spare" is not used' in found[0]
-        assert words in found[0]
-        assert f"(/definitions/{section}/spare)" in found[0]
-
-
-def test_all_unknown_names_of_an_expression_are_told_at_once() -> None:
-    own = {"losses": {"own": {"forward": "foo(log_p) + bar(p_tru)"}}}
-    found = mistakes_of(lambda: checked(own, OWN["losses"]))
-    message = found["/definitions/losses/own/forward"].message
-    for words in ('function "foo"', 'name "log_p"', 'function "bar"', 'did you mean "p_true"'):
-        assert words in message
-    own = optimizer("d = gg", "p = p - lrr * d")
-    found = mistakes_of(lambda: checked(own, OWN["optimizers"]))
-    assert set(found) == {f"/definitions/optimizers/own/update/{index}" for index in (0, 1)}
-
-
 def test_groups_need_the_argument_that_they_name() -> None:
     group = {"match": "bias", "weight_decay": 0.0}
     training = {"optimizer": {"type": "own", "groups": [group]}}
@@ -240,12 +240,3 @@ def test_taking_the_place_of_a_built_in_is_a_warning() -> None:
     assert '"focal" is your own loss' in warning
     (warning,) = checked({"layers": {"resnet18": {"forward": "x"}}}, {})
     assert '"resnet18" is your own layer' in warning
-
-
-def test_an_unused_loss_is_looked_at_by_the_task_and_a_term_is_used() -> None:
-    own = {"losses": {"spare": {"forward": "mean(probs)"}, "used": {"forward": "mean(output)"}}}
-    terms = [{"loss": {"type": "used"}}]
-    training = {"loss": {"type": "combined", "terms": terms}, "metrics": []}
-    (found,) = checked(own, training, task="regression")
-    assert '"spare" is not used' in found
-    assert 'no "probs" in regression' in found

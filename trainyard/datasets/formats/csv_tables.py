@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trainyard.datasets.followed import TABLES
 from trainyard.datasets.format import Contents, Upload
-from trainyard.datasets.tables.dialect import SNIFFED_BYTES, sniff_dialect
+from trainyard.datasets.tables.dialect import SNIFFED_BYTES, sniff_dialect, why_no_table
 from trainyard.datasets.tables.members import holds_pictures, tables_of
 
 name = "csv"
@@ -22,13 +22,15 @@ MAX_SNIFFED = 8  # members: those that come first by name
 
 
 def sniff(upload: Upload) -> bool:
-    """Delimited text among the first few files, and no pictures anywhere."""
+    """Delimited text among the first few files, or nearly such in the only one, and no pictures."""
     if holds_pictures(upload):
         return False
-    for member in tables_of(upload)[:MAX_SNIFFED]:
+    members = tables_of(upload)
+    for member in members[:MAX_SNIFFED]:
         with upload.archive.stream(member) as stream:
-            if sniff_dialect(stream.read(SNIFFED_BYTES)):
-                return True
+            start = stream.read(SNIFFED_BYTES)
+        if sniff_dialect(start) or (len(members) == 1 and why_no_table(start)):
+            return True
     return False
 
 
@@ -38,11 +40,18 @@ def inspect(upload: Upload) -> Contents:
     from trainyard.datasets.tables.delimited import open_delimited
 
     sources = []
-    for member in tables_of(upload, upload.report):
+    members = tables_of(upload, upload.report)
+    for member in members:
         source = open_delimited(member, upload)
         if source:
             sources.append(source)
+            continue
+        with upload.archive.stream(member) as stream:
+            why = why_no_table(stream.read(SNIFFED_BYTES))
+        if why and len(members) == 1:
+            upload.report.error(why, member.name)
         else:
-            upload.report.warning("ignored: no table of delimited text", member.name)
+            why = why or "no table of delimited text"
+            upload.report.warning(f"ignored: {why}", member.name)
     upload.report.raise_if_rejected()
     return table_contents(sources, upload)

@@ -1,7 +1,9 @@
 """WebDataset: tar shards of pictures with their labels or masks beside them.
 
 One tar, or several in an archive whose names tell their splits; classes by ``.cls``, ``.json`` or
-``.txt``, masks by ``.seg.png``.
+``.txt``, masks by ``.seg.png``. In ``.json`` a label is text, a number with or without a fraction
+(regression), or a list (multi-label, or a vector of numbers); the option ``target`` names its field
+or fields.
 """
 
 from __future__ import annotations
@@ -13,25 +15,27 @@ from itertools import islice
 
 import numpy as np
 
-from trainyard.datasets.format import Block, Contents, Labels, Part, Upload
-from trainyard.datasets.labels import check_class_names, natural_key
+from trainyard.datasets.format import Block, Contents, Part, Upload
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.mask_values import MaskClasses, mask_classes
 from trainyard.datasets.picture_files import CommonForm, settle_named
 from trainyard.datasets.pictures import PictureFacts
 from trainyard.datasets.resize import resized_mask
 from trainyard.datasets.sample_files import UNREADABLE, Loaded, UnreadableFile, in_blocks
+from trainyard.datasets.sheet_targets import SheetTargets
+from trainyard.datasets.sheets import Cell
 from trainyard.datasets.webdataset import (
     LABELS,
     MASKS,
     PICTURES,
     Source,
     is_wanted,
-    label_of,
+    labels_of,
     shards,
     sources,
     split_key,
 )
+from trainyard.datasets.webdataset_targets import targets_of_labels
 
 name = "webdataset"
 expects = "tar shards of <key>.jpg (png, webp) with <key>.cls (json, txt) or <key>.seg.png"
@@ -42,12 +46,12 @@ NUM_SNIFFED = 16
 
 @dataclass(frozen=True)
 class Found:
-    """What is kept of a sample until it is read; ``label`` is empty where it has a mask."""
+    """What is kept of a sample until it is read; ``labels`` are none where it has a mask."""
 
     place: tuple[int, int]
     split: SplitName
     name: str
-    label: str
+    labels: list[Cell]
 
 
 def sniff(upload: Upload) -> bool:
@@ -75,19 +79,20 @@ def inspect(upload: Upload) -> Contents:
     facts: list[PictureFacts] = []
     values: set[int] = set()
     segmented: bool | None = None
+    fields = _fields(upload)
     for source in sources(upload):
         try:
             if source.picture is None:
                 raise UnreadableFile("no picture beside it")
             header = upload.decoder.inspect(source.picture)
             segmented = source.mask is not None if segmented is None else segmented
-            label = "" if segmented else label_of(source, _field(upload))
+            labels = [] if segmented else labels_of(source, fields)
             if segmented:
                 values |= _mask_values(source, header, upload)
         except UNREADABLE as e:
             upload.report.warning(f"left out: {e.detail}", source.name)
             continue
-        found.append(Found(source.place, source.split, source.name, label))
+        found.append(Found(source.place, source.split, source.name, labels))
         facts.append(header)
         if len(found) > upload.limits.max_archive_files:
             upload.report.reject(f"more than {len(found) - 1:,} samples")
@@ -102,17 +107,21 @@ def inspect(upload: Upload) -> Contents:
         return Contents(
             shape, dtype, classes.names, parts, task="segmentation", pictures=form.recorded
         )
-    names = sorted({f.label for f in found}, key=natural_key)
-    check_class_names(names, upload)
+    targets = targets_of_labels(fields or ["label"], [f.labels for f in found], upload)
     upload.report.raise_if_rejected()
-    parts = _parts(found, names, upload, form, None)
-    return Contents(shape, dtype, names, parts, pictures=form.recorded)
+    for place in np.flatnonzero(~targets.usable):
+        upload.report.warning(f"left out: no {targets.task} target", found[place].name)
+    parts = _parts(found, targets, upload, form, None)
+    return Contents(
+        shape, dtype, targets.class_names, parts, targets.task, targets.outputs,
+        pictures=form.recorded,
+    )  # fmt: skip
 
 
-def _field(upload: Upload) -> str | None:
-    """The field of ``.json`` that holds the label, where the options name one."""
+def _fields(upload: Upload) -> list[str] | None:
+    """The fields of ``.json`` that hold the label, where the options name any."""
     target = upload.options.target
-    return target if isinstance(target, str) else None
+    return [target] if isinstance(target, str) else target
 
 
 def _mask_values(source: Source, header: PictureFacts, upload: Upload) -> set[int]:
@@ -129,21 +138,21 @@ def _mask_values(source: Source, header: PictureFacts, upload: Upload) -> set[in
 
 def _parts(
     found: list[Found],
-    names: list[str] | None,
+    targets: SheetTargets | None,
     upload: Upload,
     form: CommonForm,
     classes: MaskClasses | None,
 ) -> list[Part]:
-    numbers = {name: number for number, name in enumerate(names or [])}
     parts = []
     for split in ("train", "val", "test"):
-        chosen = [f for f in found if f.split == split]
-        if not chosen:
+        usable = np.ones(len(found), np.bool_) if targets is None else targets.usable
+        at = [i for i, f in enumerate(found) if f.split == split and usable[i]]
+        if not at:
             continue
-        labels: Labels = np.array([numbers[f.label] for f in chosen] if names else [], np.int64)
+        chosen = [found[i] for i in at]
         read = partial(_read, upload, split, chosen, form, classes)
-        targets = labels if names else np.zeros((len(chosen), 0), np.uint8)
-        parts.append(Part(split, targets, read, partial(_name_of, chosen)))
+        labels = np.zeros((len(at), 0), np.uint8) if targets is None else targets.labels[at]
+        parts.append(Part(split, labels, read, partial(_name_of, chosen)))
     return parts
 
 

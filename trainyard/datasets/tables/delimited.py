@@ -33,6 +33,9 @@ def open_delimited(member: Member, upload: Upload) -> Source | None:
             f"its first row holds numbers ({shown}): expected a header with the columns' names",
             member.name,
         )
+    if dialect.num_comments:
+        message = f"{dialect.num_comments:,} line(s) above the header begin with #: passed over"
+        upload.report.warning(message, member.name, code="read-as")
     encoding = _encoding(member, dialect, upload)
     wrong: set[int] = set()  # rows that were told already: a file is read more than once
     read = partial(_read, member, dialect, encoding, upload, wrong)

@@ -10,6 +10,8 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import TypeGuard
 
 SNIFFED_BYTES = 256 * 1024
 DELIMITERS = ",;\t|"
@@ -19,6 +21,10 @@ NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?[$€£¥]?\s?(\d|[.\s'](?=\d))*,\d+\s?[$€£¥%]?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+LETTER = re.compile(r"[^\W\d_]")
+MAX_ABOVE = 5  # rows over a header that are looked past, to say what is wrong
+MIN_BELOW = 3  # rows with it that make it one
+MAX_SHOWN = 80
 OTHER_TEXT = ("{", "[", "<")  # how JSON and XML begin
 
 
@@ -26,8 +32,8 @@ OTHER_TEXT = ("{", "[", "<")  # how JSON and XML begin
 class Dialect:
     """How a file of delimited text is written.
 
-    ``header`` is its first row, ``num_skipped`` the rows up to and with it; ``encoding`` is
-    Python's name. ``has_names`` is false where the first row holds numbers alone.
+    ``header`` is its first row below ``num_comments``, ``num_skipped`` the rows up to and with it;
+    ``encoding`` is Python's name. ``has_names`` is false where that row holds numbers alone.
     """
 
     delimiter: str
@@ -35,6 +41,7 @@ class Dialect:
     header: tuple[str, ...]
     num_skipped: int
     decimal_comma: bool
+    num_comments: int = 0
 
     @property
     def has_names(self) -> bool:
@@ -49,17 +56,48 @@ def sniff_dialect(start: bytes) -> Dialect | None:
     (';', ('day', 'price'), True)
     """
     encoding, text = _decoded(start)
-    if text is None or not text.strip() or text.lstrip().startswith(OTHER_TEXT):
-        return None
-    if CONTROL.search(text):
+    if not _may_be_table(text):
         return None
     whole = len(start) < SNIFFED_BYTES
     best: tuple[float, int, Dialect] | None = None
     for delimiter in DELIMITERS:
-        found = _try(text, delimiter, encoding, whole)
+        found = _try(_rows(text, delimiter, whole), delimiter, encoding)
         if found and (best is None or found[:2] > best[:2]):
             best = found
     return best[2] if best else None
+
+
+def why_no_table(start: bytes) -> str | None:
+    """What keeps text that is nearly a table from being one, where that is plain to see.
+
+    >>> why_no_table(b"size,kind\\n")
+    'it has a header (size,kind) and no rows below it'
+    """
+    encoding, text = _decoded(start)
+    if not _may_be_table(text):
+        return None
+    for delimiter in DELIMITERS:
+        rows = [row for row in _rows(text, delimiter, len(start) < SNIFFED_BYTES) if row]
+        if len(rows) == 1 and len(rows[0]) > 1 and all(LETTER.search(cell) for cell in rows[0]):
+            header = delimiter.join(rows[0])[:MAX_SHOWN]
+            return f"it has a header ({header}) and no rows below it"
+        for above in range(1, min(MAX_ABOVE, len(rows) - MIN_BELOW) + 1):
+            if len(rows[above]) > 1 and _try(rows[above:], delimiter, encoding):
+                shown = delimiter.join(rows[above - 1])[:MAX_SHOWN]
+                return (
+                    f'above its header stand lines such as "{shown}": the names of the columns '
+                    "must come first; lines that begin with # are passed over"
+                )
+    return None
+
+
+def _may_be_table(text: str | None) -> TypeGuard[str]:
+    return (
+        text is not None
+        and bool(text.strip())
+        and not text.lstrip().startswith(OTHER_TEXT)
+        and not CONTROL.search(text)
+    )
 
 
 def _decoded(start: bytes) -> tuple[str, str | None]:
@@ -76,14 +114,11 @@ def _decoded(start: bytes) -> tuple[str, str | None]:
     return "", None
 
 
-def _try(
-    text: str, delimiter: str, encoding: str, whole: bool
-) -> tuple[float, int, Dialect] | None:
-    """(consistency, width, dialect) if the text is a table by this delimiter."""
-    rows = _rows(text, delimiter)
-    if not whole and len(rows) < MAX_ROWS:
-        rows = rows[:-1]  # the start ends within a row
+def _try(rows: list[list[str]], delimiter: str, encoding: str) -> tuple[float, int, Dialect] | None:
+    """(consistency, width, dialect) if these rows are a table by this delimiter."""
     filled = [number for number, row in enumerate(rows) if row]
+    num_comments = _num_comments([rows[number] for number in filled])
+    filled = filled[num_comments:]
     if len(filled) < 2:
         return None
     header = rows[filled[0]]
@@ -94,12 +129,24 @@ def _try(
     cells = [cell for row in others for cell in row]
     decimal_comma = any(_shows_decimal_comma(cell.strip(), delimiter) for cell in cells)
     names = tuple(cell.strip() for cell in header)
-    dialect = Dialect(delimiter, encoding, names, filled[0] + 1, decimal_comma)
+    dialect = Dialect(delimiter, encoding, names, filled[0] + 1, decimal_comma, num_comments)
     return consistency, len(header), dialect
 
 
-def _rows(text: str, delimiter: str) -> list[list[str]]:
-    rows = []
+def _num_comments(rows: list[list[str]]) -> int:
+    """Leading rows that begin with #, but for names of columns, which may begin so too."""
+    comments = list(takewhile(lambda row: row[0].lstrip().startswith("#"), rows))
+    below = rows[len(comments) :]
+    if not comments or not below:
+        return 0
+    is_data = any(NUMBER.fullmatch(cell.strip()) for cell in below[0])
+    holds_names = len(comments[-1]) == len(below[0]) and is_data
+    return len(comments) - holds_names
+
+
+def _rows(text: str, delimiter: str, whole: bool) -> list[list[str]]:
+    """The first rows; of a text that is not ``whole`` the last may be cut, and is left out."""
+    rows: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             rows.append(row)
@@ -107,7 +154,7 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
                 break
     except csv.Error:  # a field past its limit of length, or a lone carriage return
         return []
-    return rows
+    return rows if whole or len(rows) == MAX_ROWS else rows[:-1]
 
 
 def _shows_decimal_comma(cell: str, delimiter: str) -> bool:

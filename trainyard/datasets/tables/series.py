@@ -128,7 +128,10 @@ def _check_options(
     for name in roles.targets:
         if columns[name].kind != "number":
             what = ", ".join(columns[name].examples) or f"{columns[name].kind} cells"
-            error(f'the target "{name}" of a series must hold numbers; received {what}')
+            error(
+                f'the target "{name}" of a series must hold numbers; received {what}. With the '
+                "option `task`, such as classification, every row is a sample"
+            )
     if options.predict == "direction" and len(roles.targets) > 1:
         error(f"options.predict: a direction has one target; received {len(roles.targets)}")
     if options.predict != "direction" and options.task not in (None, "forecasting"):

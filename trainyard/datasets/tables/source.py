@@ -57,17 +57,18 @@ def check_columns(sources: list[Source], upload: Upload) -> list[str]:
     Raises:
         RejectedDataset: through the report: doubled names, or files of other columns.
     """
-    first = sources[0]
+    first, usual = sources[0], _usual(sources, upload)
     for source in sources:
         named = [c for c in source.columns if c]
         for name in sorted({c for c in named if named.count(c) > 1}):
             upload.report.error(f'two columns have the name "{name}"', source.name)
-        missing = [c for c in first.columns if c not in source.columns]
-        other = [c for c in source.columns if c not in first.columns]
+        missing = [c for c in usual.columns if c not in source.columns]
+        other = [c for c in source.columns if c not in usual.columns]
         if missing or other:
             upload.report.error(
-                f"has other columns than {first.name}: lacks {_listed(missing)}, "
-                f"has {_listed(other)} besides",
+                f"has other columns than {usual.name}: lacks {_listed(missing)}, "
+                f"has {_listed(other)} besides; a file that is no part of the data can be named "
+                "in the option `ignore`",
                 source.name,
             )
     upload.report.raise_if_rejected()
@@ -75,6 +76,13 @@ def check_columns(sources: list[Source], upload: Upload) -> list[str]:
         message = f"{first.name}: left out: {unnamed} column(s) without a name"
         upload.report.finding("left-out-column", "warning", message, unnamed)
     return [c for c in first.columns if c]
+
+
+def _usual(sources: list[Source], upload: Upload) -> Source:
+    """The first of those that hold the target and most columns, with which others are compared."""
+    target = upload.options.target or []
+    targets = {target} if isinstance(target, str) else {*target}
+    return max(sources, key=lambda s: (len(targets & {*s.columns}), len(s.columns)))
 
 
 def _listed(names: list[str]) -> str:

@@ -59,7 +59,7 @@ class GeometricAugmentation(Augmentation):
         raise NotImplementedError
 
 
-AUGMENTATIONS: Family[Augmentation] = Family("augmentation")
+AUGMENTATIONS: Family[Augmentation] = Family("augmentation", is_definable=True)
 
 
 def white(batch: Tensor) -> float:

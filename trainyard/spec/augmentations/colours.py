@@ -36,9 +36,28 @@ def grey(values: Tensor) -> Tensor:
     return 0.299 * values[:, :1] + 0.587 * values[:, 1:2] + 0.114 * values[:, 2:]
 
 
+def turned(values: Tensor, turns: Tensor) -> Tensor:
+    """Pictures (N, 3, H, W) with their hues moved round the circle of HSV; value and chroma stay.
+
+    turns: (N, 1, 1, 1), in turns. Hue as in Python's colorsys; back to RGB by k = (n + 6 hue) mod 6
+    and value - chroma · max(0, min(k, 4 - k, 1)), with n = 5, 3, 1 for red, green and blue.
+    """
+    import torch
+
+    value, chroma = values.amax(1, True), values.amax(1, True) - values.amin(1, True)
+    red, green, blue = values[:, :1], values[:, 1:2], values[:, 2:]
+    safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
+    after_green, after_blue = 2 + (blue - red) / safe, 4 + (red - green) / safe
+    sixths = torch.where(value == green, after_green, after_blue)
+    sixths = torch.where(value == red, (green - blue) / safe, sixths) + 6 * turns
+    rungs = torch.tensor([5.0, 3.0, 1.0], device=values.device).view(1, 3, 1, 1)
+    k = torch.remainder(rungs + sixths, 6)
+    return value - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
+
+
 @AUGMENTATIONS.register
 class ColorJitter(Augmentation):
-    """Changes brightness, contrast and saturation, in this order, by factors of 1 ± the field."""
+    """Changes brightness, contrast and saturation by factors of 1 ± the field, and then the hue."""
 
     type: Literal["color_jitter"] = "color_jitter"
     brightness: Chance = 0.0
@@ -47,12 +66,15 @@ class ColorJitter(Augmentation):
     """The distance from the picture's mean grey is multiplied."""
     saturation: Chance = 0.0
     """The distance from the pixel's grey is multiplied."""
+    hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
+    """Hues are moved by up to so many turns, one way or the other, where there are 3 channels."""
     p: Chance = 1.0
     """Probability that a picture is changed."""
 
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "color_jitter", "brightness": 0.2},
         {"type": "color_jitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "p": 0.8},
+        {"type": "color_jitter", "brightness": 0.2, "hue": 0.1},
     )
 
     def build(self) -> BatchFunction:
@@ -69,6 +91,8 @@ class ColorJitter(Augmentation):
             if self.saturation:
                 flat = grey(values)
                 values = flat + (values - flat) * vivid
+            if self.hue and values.shape[1] == 3:
+                values = turned(values, between(num, -self.hue, self.hue, device))
             return some(batch, self.p, like(batch, values))
 
         return change

@@ -75,27 +75,23 @@ def mistakes_of_own_scores(
     training: TrainingSpec, task: str, output_shape: Shape, path: str = "/training"
 ) -> list[Mistake]:
     """What of the defined losses and metrics does not fit the task, as pointers below ``path``."""
-    parts: dict[str, object] = {}
-    parts |= {f"{path}/loss{place}": loss for place, loss in training.loss.parts()}
+    parts: dict[str, object] = {
+        f"{path}/loss{place}": loss for place, loss in training.loss.parts()
+    }
     parts |= {f"{path}/metrics/{index}": metric for index, metric in enumerate(training.metrics)}
-    return [
-        mistake
-        for place, part in parts.items()
-        if isinstance(part, DefinedLoss | DefinedMetric)
-        for mistake in mistakes_of_score(part, task, output_shape, place)
-    ]
+    found = [mistake_of_own_score(part, task, output_shape, at) for at, part in parts.items()]
+    return [mistake for mistake in found if mistake is not None]
 
 
-def mistakes_of_score(
-    part: DefinedLoss | DefinedMetric, task: str, output_shape: Shape, path: str
-) -> list[Mistake]:
-    """Why it cannot be computed of what the task has; none where it can."""
-    try:
-        part.program(task, output_shape)
-    except LanguageError as error:
-        message = f"{part.type} cannot be computed: {error.text}"
-        return [Mistake(path, message, error.expected, error.received, error.suggestion)]
-    return []
+def mistake_of_own_score(part: object, task: str, output_shape: Shape, path: str) -> Mistake | None:
+    """Why a defined loss or metric does not fit the task; None where it does, or is built in."""
+    if isinstance(part, DefinedLoss | DefinedMetric):
+        try:
+            part.program(task, output_shape)
+        except LanguageError as error:
+            message = f"{part.type} cannot be computed: {error.text}"
+            return Mistake(path, message, error.expected, error.received, error.suggestion)
+    return None
 
 
 def loss_class(name: str, definition: LossDefinition) -> type[DefinedLoss]:

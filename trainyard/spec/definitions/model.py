@@ -14,7 +14,7 @@ from pydantic import (
     model_serializer,
 )
 
-from trainyard.spec.component import OneOf
+from trainyard.spec.component import NAME_PATTERN, OneOf
 from trainyard.spec.definitions.expressions import Expression, SizeExpression, Update
 from trainyard.spec.fields import Own, expected
 from trainyard.spec.initializers import INITIALIZERS, Constant, Initializer
@@ -22,7 +22,7 @@ from trainyard.spec.language.limits import MAX_CONSTANT, MAX_ITEMS, MAX_RANK
 
 MAX_DEFINITIONS = 100  # of one kind
 MAX_ARGS = 50
-NAME_PATTERN = r"^[a-z][a-z0-9_]{0,49}$"
+MAX_LENGTH = 2**31 - 1
 ARG_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,49}$"
 
 
@@ -78,6 +78,10 @@ def _number_as_constant(value: Any) -> Any:
     return Constant(val=float(value))
 
 
+def _or_number(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [*schema["anyOf"], _NUMBER]
+
+
 def _validate_start(value: Any) -> Any:
     if is_number(value) or value in STARTS:
         return value
@@ -113,7 +117,10 @@ class Parameter(BaseModel):
     shape: Annotated[list[SizeExpression], Field(max_length=MAX_RANK)]
     """Lengths of its axes: numbers, arguments, `C`, `H`, `W`, or expressions of them."""
     init: Annotated[
-        Initializer, OneOf(INITIALIZERS, by_name=True), BeforeValidator(_number_as_constant)
+        Initializer,
+        OneOf(INITIALIZERS, by_name=True),
+        BeforeValidator(_number_as_constant),
+        Field(json_schema_extra=_or_number),
     ]
     """How it starts: a number, or an initialiser by name."""
 

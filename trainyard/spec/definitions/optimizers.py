@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import model_validator
@@ -11,7 +11,7 @@ from trainyard.spec.definitions.components import component_class
 from trainyard.spec.definitions.expressions import assignment_of
 from trainyard.spec.definitions.model import OptimizerDefinition
 from trainyard.spec.fields import expected
-from trainyard.spec.language.foreach import on_lists
+from trainyard.spec.language.foreach import lists_made, on_lists
 from trainyard.spec.language.lowering import Program, lower
 from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.running import Running
@@ -80,6 +80,20 @@ class DefinedOptimizer(Optimizer):
 
     def num_state_tensors(self) -> int:
         return len(self.definition.state)
+
+    def scratch_values(self, sizes: Sequence[int], *, together: bool) -> int:
+        """Of all weights at once, or on a CPU of what fits its cache or of one that is larger."""
+        portion = sum(sizes) if together else max(min(sum(sizes), _CACHED_VALUES), *sizes, 0)
+        return self._num_scratch() * portion
+
+    def _num_scratch(self) -> int:
+        """The most lists that are alive beside weights, gradients and state."""
+        lasting = most = 0
+        for target, program, names in update_programs(self.definition):
+            made, is_owned = lists_made(program, names, target)
+            most = max(most, lasting + made)
+            lasting += isinstance(program.value, Tensor) and target != "p" and not is_owned
+        return most
 
     def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
         defaults = {name: float(getattr(self, name)) for name in self.definition.args}

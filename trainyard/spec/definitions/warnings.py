@@ -12,12 +12,13 @@ from trainyard.spec.augmentations.base import Augmentation
 from trainyard.spec.backbones import BACKBONES
 from trainyard.spec.definitions.expressions import assignment_of, tree_of
 from trainyard.spec.definitions.layers import expressions_of
-from trainyard.spec.definitions.losses import DefinedLoss, DefinedMetric, mistakes_of_score
+from trainyard.spec.definitions.losses import mistake_of_own_score
 from trainyard.spec.definitions.model import Definitions, LayerDefinition, OptimizerDefinition
 from trainyard.spec.definitions.types import SECTIONS
-from trainyard.spec.graph import output_shape_of
 from trainyard.spec.language.tree import names_in
 from trainyard.spec.layers import LAYERS, Layer
+from trainyard.spec.losses import Loss
+from trainyard.spec.metrics import Metric
 from trainyard.spec.shapes import ShapeError
 from trainyard.spec.suggest import shown
 
@@ -123,9 +124,9 @@ def _why_not(part: Any, facts: DatasetFacts, graph: Graph) -> str | None:
     match part:
         case Layer() if part.num_parts <= _MOST_PARTS:
             return _why_no_layer(part, graph)
-        case DefinedLoss() | DefinedMetric():
-            outputs = output_shape_of(facts.task, graph.input_shape, facts.num_classes)
-            mistakes = mistakes_of_score(part, facts.task, outputs, "")
+        case Loss() | Metric():
+            mistake = mistake_of_own_score(part, facts.task, graph.output_shape, "")
+            return mistake.message if mistake else None
         case Augmentation():
             mistakes = part.mistakes(facts.input_shape, "")
     return mistakes[0].message if mistakes else None

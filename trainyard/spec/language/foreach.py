@@ -54,6 +54,36 @@ def on_lists(program: Program, names: Mapping[str, Value], owned: str | None) ->
     return run
 
 
+def lists_made(program: Program, names: Mapping[str, Value], owned: str | None) -> tuple[int, bool]:
+    """The most lists of whole weights that a run of ``on_lists`` makes and holds at a time, and
+    whether its result lies in the memory of the name ``owned``."""
+    values = {register: names[name] for name, register in program.inputs.items()}
+    values |= {step.output: step.value for step in program.steps}
+    of_owner = {register for name, register in program.inputs.items() if name == owned}
+    made: set[int] = set()
+    most = 0
+    for step, dead in zip(program.steps, last_uses(program), strict=True):
+        over = _overwritten(step, values, (made | of_owner) & set(dead))
+        if over in of_owner:
+            of_owner.add(step.output)
+        elif step.value == _WEIGHTS:
+            made = (made - {over}) | {step.output}
+        most = max(most, len(made))
+        made -= set(dead)
+    return max(most, int(program.result in program.inputs.values())), program.result in of_owner
+
+
+def _overwritten(step: Step, values: Mapping[int, Value], free: set[int]) -> int | None:
+    """The register whose lists the step writes its result to, as ``_function`` has it."""
+    if step.value != _WEIGHTS or step.function is None or step.function.foreach is None:
+        return None
+    whole = [r for r in step.inputs if values.get(r) == _WEIGHTS]
+    may = [r for r in whole if r in free]
+    if not may or (step.function.name not in _COMMUTE and may[0] != step.inputs[0]):
+        return None
+    return may[0]
+
+
 def _function(
     step: Step, values: Mapping[int, Value], dead: set[int]
 ) -> tuple[Callable[..., Any], tuple[int, ...]]:

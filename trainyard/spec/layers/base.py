@@ -109,7 +109,7 @@ class PlainActivation(Activation):
         return module
 
 
-LAYERS: Family[Layer] = Family("layer")
+LAYERS: Family[Layer] = Family("layer", is_definable=True)
 
 
 def function_module(function: Callable[..., Tensor]) -> nn.Module:

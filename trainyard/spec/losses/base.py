@@ -20,8 +20,9 @@ REGRESSION, FORECASTING = "regression", "forecasting"
 SEGMENTATION = "segmentation"
 
 # What the model is to give a loss: scores that go through a softmax, or a sigmoid where a sample
-# has several labels; vectors of any length whose distances count; or numbers as they are.
-Takes = Literal["logits", "embeddings", "numbers"]
+# has several labels; scores that go through a sigmoid whatever the task; scores of which terms
+# of a sum do this and that; vectors of any length whose distances count; or numbers as they are.
+Takes = Literal["logits", "flag_logits", "scores", "embeddings", "numbers"]
 
 
 # How many samples, or pixels of masks, are of a class; of a label, how many are not and are.
@@ -56,4 +57,4 @@ class Summand(Loss):
     """A loss that may be a term of a sum."""
 
 
-LOSSES: Family[Loss] = Family("loss")
+LOSSES: Family[Loss] = Family("loss", is_definable=True)

@@ -34,6 +34,7 @@ class BinaryCrossEntropy(_OfMasks):
     """
 
     type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    takes: ClassVar[Takes] = "flag_logits"
     positive_weight: (
         Literal["balanced"]
         | PositiveWeight

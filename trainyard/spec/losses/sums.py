@@ -55,7 +55,6 @@ class Combined(Loss):
     tasks: ClassVar[tuple[str, ...]] = (
         CLASSIFICATION, MULTI_LABEL, SEGMENTATION, REGRESSION, FORECASTING,
     )  # fmt: skip
-    takes: ClassVar[Takes] = "logits"  # where the task has such
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {
             "type": "combined",
@@ -72,6 +71,12 @@ class Combined(Loss):
             ],
         },
     )
+
+    @property
+    def takes(self) -> Takes:  # type: ignore[override]
+        """What all terms take."""
+        found = {term.loss.takes for term in self.terms}
+        return found.pop() if len(found) == 1 else "scores"
 
     def build(self, *, class_counts: Sequence[Count] | None = None) -> LossFunction:
         import torch

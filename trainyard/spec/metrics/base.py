@@ -87,4 +87,4 @@ class NumberMetric(Metric):
         raise NotImplementedError
 
 
-METRICS: Family[Metric] = Family("metric")
+METRICS: Family[Metric] = Family("metric", is_definable=True)

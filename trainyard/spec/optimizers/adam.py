@@ -66,6 +66,7 @@ class NAdam(_Adam):
     """Take ``weight_decay`` as AdamW does."""
 
     torch_name: ClassVar[str] = "NAdam"
+    scratch: ClassVar[tuple[int, int]] = (2, 1)
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "nadam"},
         {"type": "nadam", "lr": 0.001, "weight_decay": 0.01, "decoupled_weight_decay": True},
@@ -83,6 +84,7 @@ class RAdam(_Adam):
     """Take ``weight_decay`` as AdamW does."""
 
     torch_name: ClassVar[str] = "RAdam"
+    scratch: ClassVar[tuple[int, int]] = (2, 1)
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "radam"},
         {"type": "radam", "weight_decay": 0.01, "decoupled_weight_decay": True},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -70,6 +70,14 @@ class Optimizer(Component):
         """How many values the state keeps for each parameter, for the estimate of memory."""
         raise NotImplementedError
 
+    def scratch_values(self, sizes: Sequence[int], *, together: bool) -> int:
+        """How many values a step makes on the way, for the estimate of memory.
+
+        ``sizes`` are those of the layers' weights; ``together``: they are updated at once where
+        the optimizer can do so, else one after the other.
+        """
+        return 0
+
     def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
         """The torch optimizer; ``fused`` asks for the one-kernel form where there is one.
 
@@ -83,6 +91,19 @@ class FromTorch(Optimizer):
 
     torch_name: ClassVar[str]
     can_fuse: ClassVar[bool] = False
+    # Tensors like a weight that its update makes on the way: of one weight, and of all at once.
+    scratch: ClassVar[tuple[int, int]] = (0, 0)
+
+    def scratch_values(self, sizes: Sequence[int], *, together: bool) -> int:
+        if self.can_fuse:
+            return 0
+        decayed = bool(getattr(self, "weight_decay", 0)) and not getattr(
+            self, "decoupled_weight_decay", False
+        )
+        of_one, of_all = self.scratch
+        if together:
+            return (of_all + decayed) * sum(sizes)
+        return (of_one + decayed) * max(sizes, default=0)
 
     def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
         from torch import optim
@@ -94,4 +115,4 @@ class FromTorch(Optimizer):
         return optimizer
 
 
-OPTIMIZERS: Family[Optimizer] = Family("optimizer")
+OPTIMIZERS: Family[Optimizer] = Family("optimizer", is_definable=True)

@@ -64,6 +64,7 @@ class RmsProp(FromTorch):
     """L2 penalty, added to the gradient."""
 
     torch_name: ClassVar[str] = "RMSprop"
+    scratch: ClassVar[tuple[int, int]] = (1, 1)
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "rmsprop", "lr": 0.001},
         {"type": "rmsprop", "alpha": 0.9, "momentum": 0.9, "centered": True, "weight_decay": 1e-5},
@@ -93,6 +94,7 @@ class Adagrad(FromTorch):
     """L2 penalty, added to the gradient."""
 
     torch_name: ClassVar[str] = "Adagrad"
+    scratch: ClassVar[tuple[int, int]] = (1, 1)
     unusual_lr: ClassVar[float] = 1.0
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "adagrad"},
@@ -122,6 +124,7 @@ class Adadelta(FromTorch):
     """L2 penalty, added to the gradient."""
 
     torch_name: ClassVar[str] = "Adadelta"
+    scratch: ClassVar[tuple[int, int]] = (2, 2)
     unusual_lr: ClassVar[float] = 10.0
     examples: ClassVar[tuple[dict[str, Any], ...]] = (
         {"type": "adadelta"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from trainyard.spec.optimizers.base import (
@@ -41,6 +42,9 @@ class Lamb(Optimizer):
 
     def num_state_tensors(self) -> int:
         return 2
+
+    def scratch_values(self, sizes: Sequence[int], *, together: bool) -> int:
+        return 2 * max(sizes, default=0)
 
     def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
         from trainyard.spec.optimizers.rule import by_rule

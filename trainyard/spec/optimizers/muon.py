@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -57,6 +58,10 @@ class Muon(Optimizer):
     def num_state_tensors(self) -> int:
         """One for each entry of a matrix; vectors, which have two, are few beside them."""
         return 1
+
+    def scratch_values(self, sizes: Sequence[int], *, together: bool) -> int:
+        # The update, its form in 16 bits, and that in 32 before and after its factor.
+        return (7 if self.nesterov else 5) * max(sizes, default=0) // 2
 
     def build(self, parameters: ParameterGroups, *, fused: bool) -> TorchOptimizer:
         from trainyard.spec.optimizers.rule import by_rule

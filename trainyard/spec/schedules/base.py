@@ -40,7 +40,7 @@ class Schedule(Component):
         return 1.0
 
 
-SCHEDULES: Family[Schedule] = Family("schedule")
+SCHEDULES: Family[Schedule] = Family("schedule", is_definable=True)
 
 
 def is_rate(lr: float) -> bool:

@@ -110,4 +110,4 @@ class _NetworkParts:
         return self._forward.next(self._samples())
 
     def _samples(self) -> torch.Tensor:
-        return torch.randn(batch_of(self._graph.input_shape))
+        return torch.randn(batch_of(self._graph.input_shape, self._graph.flops))

@@ -11,13 +11,15 @@ from trainyard.spec.losses.base import Takes
 
 _NUM_SAMPLES = 8
 _NUM_VALUES = 2**22  # of the input; larger samples are tried fewer at a time
+_NUM_FLOPS = 2**36  # of a forward pass; likewise
 _SPREAD = 0.05
 _SHIFT = 2.0
 
 
-def batch_of(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a batch of samples of ``shape``: two at least."""
-    return (max(2, min(_NUM_SAMPLES, _NUM_VALUES // math.prod(shape))), *shape)
+def batch_of(shape: tuple[int, ...], flops: int = 0) -> tuple[int, ...]:
+    """The shape of a batch of samples of ``shape``, each of which takes ``flops``: two at least."""
+    most = min(_NUM_SAMPLES, _NUM_VALUES // math.prod(shape), _NUM_FLOPS // max(flops, 1))
+    return (max(2, most), *shape)
 
 
 def targets_of(task: str, takes: Takes, outputs: Tensor, draw: int = 0) -> Tensor:
