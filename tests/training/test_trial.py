@@ -160,3 +160,38 @@ def test_layers_that_a_definition_cuts_off_are_warned_of() -> None:
     found = findings({"layers": {"own": {"forward": "sign(x)"}}}, CONV, {"type": "own"})
     assert [(finding.kind, finding.path) for finding in found] == [("warning", "/model/layers/0")]
     assert "is dead" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("task", "forward", "is_finite"),
+    [
+        ("regression", "mean((output - target) ** 2)", True),
+        ("forecasting", "mean(log(abs(output) - abs(output)))", False),
+        ("multi-label", "mean(softplus(logits) - target * logits)", True),
+        ("multi-label", "mean(log(probs - 1))", False),
+        ("segmentation", "1 - mean(sum(probs * one_hot, dim=[2, 3]) / K)", True),
+        ("segmentation", "mean(log(p_true - 1))", False),
+    ],
+)
+def test_losses_and_metrics_are_tried_on_what_the_task_has(
+    task: str, forward: str, is_finite: bool
+) -> None:
+    layers = [CONV | {"out_channels": 3, "padding": 1}] if task == "segmentation" else HEAD
+    own = {"losses": {"own": {"forward": forward}}, "metrics": {"seen": {"forward": forward}}}
+    terms = [{"loss": {"type": "own"}}, {"loss": {"type": "own"}, "weight": 0.5}]
+    for loss in ({"type": "own"}, {"type": "combined", "terms": terms}):
+        for metrics in ([], ["seen"]):
+            spec = defined_job(own, layers, loss=loss, metrics=metrics)
+            graph = resolve(spec.model, (1, 12, 12), 3, task=task)
+            found = try_definitions(spec, graph, task=task, num_classes=3)
+            wrong = ["/definitions/metrics/seen/forward"] * len(metrics)
+            wrong += ["/definitions/losses/own/forward"]
+            assert [f.path for f in found] == ([] if is_finite else wrong)
+
+
+def test_weights_of_rare_labels_are_tried() -> None:
+    for loss in ({"type": "binary_cross_entropy", "positive_weight": "balanced"},
+                 {"type": "focal", "class_weights": "balanced"}):  # fmt: skip
+        spec = defined_job({"layers": {"own": SCALE}}, [{"type": "own"}, *HEAD], loss=loss)
+        graph = resolve(spec.model, (1, 12, 12), 3, task="multi-label")
+        assert try_definitions(spec, graph, task="multi-label", num_classes=3) == []

@@ -240,3 +240,12 @@ def test_taking_the_place_of_a_built_in_is_a_warning() -> None:
     assert '"focal" is your own loss' in warning
     (warning,) = checked({"layers": {"resnet18": {"forward": "x"}}}, {})
     assert '"resnet18" is your own layer' in warning
+
+
+def test_an_unused_loss_is_looked_at_by_the_task_and_a_term_is_used() -> None:
+    own = {"losses": {"spare": {"forward": "mean(probs)"}, "used": {"forward": "mean(output)"}}}
+    terms = [{"loss": {"type": "used"}}]
+    training = {"loss": {"type": "combined", "terms": terms}, "metrics": []}
+    (found,) = checked(own, training, task="regression")
+    assert '"spare" is not used' in found
+    assert 'no "probs" in regression' in found

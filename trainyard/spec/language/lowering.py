@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainyard.spec.language.functions import FUNCTIONS, REQUIRED, Function, Param
+from trainyard.spec.language.arguments import OF_TWO, Operand, bound, item_of, kept_bools
+from trainyard.spec.language.functions import FUNCTIONS, Function
 from trainyard.spec.language.limits import (
     MAX_CONSTANT,
     MAX_EXPONENT,
@@ -21,8 +22,6 @@ from trainyard.spec.language.limits import (
 from trainyard.spec.language.mistakes import LanguageError
 from trainyard.spec.language.tree import Call, Items, Name, Node, Number, bottom_up
 from trainyard.spec.language.values import (
-    BATCH,
-    Axis,
     Const,
     Scalar,
     Tensor,
@@ -39,8 +38,6 @@ CONSTANTS: Mapping[str, Value] = {
 }
 
 Constant = float | tuple[float, ...]
-# What goes over the axes of one tensor, and what takes two values in its place.
-_OF_TWO = {"min": "minimum", "max": "maximum"}
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,6 @@ class Program:
     flops: int
 
 
-@dataclass
-class _Operand:
-    value: Value
-    register: int | None = None  # constants get theirs when a step takes them
-
-
 def lower(
     root: Node,
     names: Mapping[str, Value],
@@ -93,7 +84,7 @@ def lower(
         LanguageError: with the column of the first mistake.
     """
     lowering = _Lowering(names, opaque=opaque, draws=draws)
-    done: dict[int, _Operand] = {}
+    done: dict[int, Operand] = {}
     for node in bottom_up(root):
         try:
             done[id(node)] = lowering.take(node, done)
@@ -115,14 +106,14 @@ class _Lowering:
     flops: int = 0
     total_values: int = 0
 
-    def take(self, node: Node, done: dict[int, _Operand]) -> _Operand:
+    def take(self, node: Node, done: dict[int, Operand]) -> Operand:
         match node:
             case Number():
-                return _Operand(Const(node.value))
+                return Operand(Const(node.value))
             case Name():
                 return self._name(node.name)
             case Items():
-                return _Operand(Const(tuple(_item(done[id(item)].value) for item in node.items)))
+                return Operand(Const(tuple(item_of(done[id(item)].value) for item in node.items)))
             case Call():
                 positional = [done[id(argument)] for argument in node.arguments]
                 keywords = {name: done[id(value)] for name, value in node.keywords}
@@ -130,7 +121,7 @@ class _Lowering:
                     raise LanguageError(f"{node.function} is given the same argument twice")
                 return self._call(self._function(node.function), positional, keywords)
 
-    def program(self, result: _Operand) -> Program:
+    def program(self, result: Operand) -> Program:
         register = self._register_of(result)
         return Program(
             self.inputs, self.constants, tuple(self.steps), register, result.value,
@@ -141,7 +132,7 @@ class _Lowering:
         self.num_registers += 1
         return self.num_registers - 1
 
-    def _name(self, name: str) -> _Operand:
+    def _name(self, name: str) -> Operand:
         value = self.names.get(name) or CONSTANTS.get(name)
         if value is None:
             hint, best = did_you_mean(name, self.names)
@@ -149,10 +140,10 @@ class _Lowering:
             message = f"unknown name {shown(name)}{hint}"
             raise LanguageError(message, f"one of {listed}", shown(name), suggestion=best)
         if isinstance(value, Const):
-            return _Operand(value)
+            return Operand(value)
         if name not in self.inputs:
             self.inputs[name] = self._new()
-        return _Operand(value, self.inputs[name])
+        return Operand(value, self.inputs[name])
 
     def _function(self, name: str) -> Function:
         function = FUNCTIONS.get(name)
@@ -170,9 +161,9 @@ class _Lowering:
         return function
 
     def _call(
-        self, function: Function, positional: list[_Operand], keywords: dict[str, _Operand]
-    ) -> _Operand:
-        tensors, static = _bound(function, positional, keywords)
+        self, function: Function, positional: list[Operand], keywords: dict[str, Operand]
+    ) -> Operand:
+        tensors, static = bound(function, positional, keywords)
         if function.name == "**":
             _require_small_exponent(tensors[1].value)
         tensors = [self._list_as_tensor(operand) for operand in tensors]
@@ -183,22 +174,22 @@ class _Lowering:
         output = checked(function.shape(*types, **static))
         self.flops += function.flops(types, output)
         _require_most("FLOPs", self.flops, MAX_FLOPS)
-        kept = _kept_bools(function, types)
+        kept = kept_bools(function, types)
         registers = tuple(
             self._register_of(operand) if i in kept else self._as_number(operand)
             for i, operand in enumerate(tensors)
         )
         return self._step(function, registers, tuple(static.items()), output)
 
-    def _of_numbers(self, function: Function, tensors: list[_Operand]) -> _Operand:
+    def _of_numbers(self, function: Function, tensors: list[Operand]) -> Operand:
         if function.scalar is None:
-            other = _OF_TWO.get(function.name)
+            other = OF_TWO.get(function.name)
             message = f"{function.name.strip('-')} takes a tensor, not a number"
             message += f"; of two values it is {other}(a, b)" if other else ""
             raise LanguageError(message, function.signature, "a number", suggestion=other)
         constants = [o.value.value for o in tensors if isinstance(o.value, Const)]
         if len(constants) == len(tensors):
-            return _Operand(Const(_folded(function, constants)))
+            return Operand(Const(_folded(function, constants)))
         registers = tuple(self._register_of(operand) for operand in tensors)
         return self._step(function, registers, (), Scalar())
 
@@ -208,18 +199,18 @@ class _Lowering:
         inputs: tuple[int, ...],
         static: tuple[tuple[str, Any], ...],
         value: Value,
-    ) -> _Operand:
+    ) -> Operand:
         key = (function and function.name, inputs, static)
         if key in self.known and not (function and function.draws):
-            return _Operand(value, self.known[key])
+            return Operand(value, self.known[key])
         register = self.known[key] = self._new()
         self.steps.append(Step(function, inputs, static, register, value))
         if isinstance(value, Tensor):
             self.total_values += numel(value.shape)
             _require_most("values in all its steps", self.total_values, MAX_TOTAL_VALUES)
-        return _Operand(value, register)
+        return Operand(value, register)
 
-    def _as_number(self, operand: _Operand) -> int:
+    def _as_number(self, operand: Operand) -> int:
         register = self._register_of(operand)
         if not isinstance(operand.value, Tensor) or operand.value.kind == "float":
             return register
@@ -227,7 +218,7 @@ class _Lowering:
         assert made is not None
         return made
 
-    def _list_as_tensor(self, operand: _Operand) -> _Operand:
+    def _list_as_tensor(self, operand: Operand) -> Operand:
         """A list of numbers as a tensor of one axis, where there are tensors of known shapes."""
         items = operand.value.value if isinstance(operand.value, Const) else None
         if not isinstance(items, tuple) or self.opaque or not self._has_tensors():
@@ -240,12 +231,12 @@ class _Lowering:
         if key not in self.known:
             self.known[key] = self._new()
             self.constants[self.known[key]] = numbers
-        return _Operand(checked(Tensor((len(numbers),))), self.known[key])
+        return Operand(checked(Tensor((len(numbers),))), self.known[key])
 
     def _has_tensors(self) -> bool:
         return any(isinstance(value, Tensor) for value in self.names.values())
 
-    def _register_of(self, operand: _Operand) -> int:
+    def _register_of(self, operand: Operand) -> int:
         if operand.register is None:
             assert isinstance(operand.value, Const)
             number = operand.value.value
@@ -257,108 +248,6 @@ class _Lowering:
                 self.constants[self.known[key]] = float(number)
             operand.register = self.known[key]
         return operand.register
-
-
-def _item(value: Value) -> Axis | float:
-    """One item of a list: a number, or N."""
-    if isinstance(value, Scalar) and value.is_batch:
-        return BATCH
-    number = value.value if isinstance(value, Const) else None
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        given = "a tensor" if isinstance(value, Tensor) else f"{number}"
-        raise LanguageError("an item of a list is no number that is fixed", "a number", given)
-    return int(number) if float(number).is_integer() else number
-
-
-def _integer(value: Value, what: str) -> int:
-    number = value.value if isinstance(value, Const) else None
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    if not isinstance(number, int) or isinstance(number, bool):
-        shown_value = "a tensor" if isinstance(value, Tensor) else f"{number}"
-        raise LanguageError(f"{what} is no whole number that is fixed", "an integer", shown_value)
-    return number
-
-
-def _bound(
-    function: Function, positional: list[_Operand], keywords: dict[str, _Operand]
-) -> tuple[list[_Operand], dict[str, Any]]:
-    """The tensors in order, and the fixed arguments by name.
-
-    Raises:
-        LanguageError: an argument is missing, unknown, given twice, or of the wrong kind.
-    """
-    params = list(function.params)
-    if params[0].kind == "tensors":
-        if not positional:
-            raise LanguageError(f"{function.name} needs tensors", function.signature)
-        tensors, positional, params = positional, [], params[1:]
-    else:
-        tensors = []
-    if len(positional) > len(params):
-        message = f"{function.name} takes {len(params)} arguments, not {len(positional)}"
-        raise LanguageError(message, function.signature, f"{len(positional)} arguments")
-    given = {param.name: operand for param, operand in zip(params, positional, strict=False)}
-    known = [param.name for param in params]
-    for name, operand in keywords.items():
-        if name not in known:
-            hint, best = did_you_mean(name, known)
-            message = f"{function.name} has no argument {shown(name)}{hint}"
-            raise LanguageError(message, function.signature, shown(name), suggestion=best)
-        if name in given:
-            message = f"{function.name} is given {name} twice"
-            raise LanguageError(message, function.signature, shown(name))
-        given[name] = operand
-    static: dict[str, Any] = {}
-    for param in params:
-        if param.name not in given and param.default is REQUIRED:
-            message = f"{function.name} needs {param.name}"
-            raise LanguageError(message, function.signature)
-        if param.kind == "tensor":
-            tensors.append(given[param.name])
-        elif param.name in given:
-            static[param.name] = _fixed(function, param, given[param.name].value)
-        else:
-            static[param.name] = param.default
-    return tensors, static
-
-
-def _fixed(function: Function, param: Param, value: Value) -> Any:
-    what = f"{param.name} of {function.name}"
-    if not isinstance(value, Const):
-        other = _OF_TWO.get(function.name) if param.name == "dim" else None
-        message = f"{what} must be fixed in the spec: it decides the shape"
-        message += f"; of two values it is {other}(a, b)" if other else ""
-        raise LanguageError(message, "a number of the spec", "a computed value", suggestion=other)
-    number = value.value
-    if isinstance(number, tuple) and not all(isinstance(item, int | str) for item in number):
-        raise LanguageError(f"{what} takes whole numbers", "integers", shown(list(number)))
-    match param.kind:
-        case "bool" if number in (0, 1):
-            return bool(number)
-        case "number" if not isinstance(number, tuple):
-            return float(number)
-        case "shape":
-            return number if isinstance(number, tuple) else (_integer(value, what),)
-        case "ints" if isinstance(number, tuple):
-            if BATCH in number:
-                raise LanguageError(f"{what} takes no N", "integers", "N")
-            return number
-        case "int" | "ints":
-            return _integer(value, what)
-    raise LanguageError(f"{what} has the wrong form", function.signature, shown(number))
-
-
-def _kept_bools(function: Function, types: list[Tensor]) -> set[int]:
-    """The positions whose comparisons the function takes as they are."""
-    bools = [i for i, tensor in enumerate(types) if tensor.kind == "bool"]
-    match function.bools:
-        case "first":
-            return {0}
-        case "one":
-            return set(bools[:1])
-        case _:
-            return set()
 
 
 def _require_most(what: str, figure: int, most: int) -> None:

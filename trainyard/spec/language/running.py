@@ -13,6 +13,7 @@ from typing import Any
 from trainyard.spec.language.lowering import Program, Step
 from trainyard.spec.language.values import Tensor
 
+_MOST = 3.4028234663852886e38  # of float32
 Running = Callable[[Mapping[str, Any]], Any]
 
 
@@ -101,13 +102,16 @@ def of_numbers(step: Step) -> Callable[..., Any]:
     scalar = step.function.scalar
 
     def function(*numbers: float) -> float:
-        """As floating-point units do it, where Python raises."""
+        """As units of single precision do it, where Python raises or goes further."""
         try:
             result = scalar(*map(float, numbers))
         except OverflowError:
             return math.inf
         except (ArithmeticError, ValueError):
             return math.nan
-        return math.nan if isinstance(result, complex) else float(result)
+        if isinstance(result, complex):
+            return math.nan
+        # Torch takes no number that its tensors cannot hold.
+        return math.copysign(math.inf, result) if abs(result) > _MOST else float(result)
 
     return function

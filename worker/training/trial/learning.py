@@ -17,6 +17,7 @@ from worker.training.trial.random_batch import targets_of
 
 if TYPE_CHECKING:
     from trainyard.spec.graph import Graph
+    from trainyard.spec.losses.base import Count
     from trainyard.spec.training import TrainingSpec
 
 _NUM_DRAWS = 3  # of samples, in all of which a weight has no influence where it is dead
@@ -48,16 +49,20 @@ def of_loss(
 
     ``more_outputs`` are for other samples: what one batch does not move, another may.
     """
-    counts = [1] * outputs.shape[1] if task in ("classification", "segmentation") else []
+    counts = _counts(task, outputs.shape[1])
     function = training.loss.build(class_counts=counts)
+    losses = [loss for _, loss in training.loss.parts() if isinstance(loss, DefinedLoss)]
+    own = [(loss.type, loss.build(class_counts=counts)) for loss in losses]
     for draw in range(_NUM_DRAWS):
         if draw:
             outputs = more_outputs()
-        loss = function(outputs, targets_of(task, training.loss.takes, outputs, draw))
-        if isinstance(training.loss, DefinedLoss) and not loss.isfinite():
-            where = f"/definitions/losses/{training.loss.type}/forward"
-            yield Finding("error", where, f"{training.loss.type} is not finite on random input")
-            return
+        targets = targets_of(task, training.loss.takes, outputs, draw)
+        for name, own_function in own:
+            if not own_function(outputs.detach(), targets).isfinite():
+                where = f"/definitions/losses/{name}/forward"
+                yield Finding("error", where, f"{name} is not finite on random input")
+                return
+        loss = function(outputs, targets)
         if not loss.requires_grad:
             yield Finding("error", "/training/loss", "no weight has an influence on the loss")
             return
@@ -66,6 +71,13 @@ def of_loss(
         if not found:
             return
     yield from found
+
+
+def _counts(task: str, num_outputs: int) -> list[Count]:
+    """As if each class had one sample, and each label one that is of it and one that is not."""
+    if task == "multi-label":
+        return [(1, 1)] * num_outputs
+    return [1] * num_outputs if task in ("classification", "segmentation") else []
 
 
 def _of_weights(graph: Graph, network: Network) -> Iterator[Finding]:
