@@ -19,7 +19,8 @@ from trainyard.spec.training import TrainingSpec
 
 PROMISED: dict[str, tuple[Any, str]] = {
     "convolutions": (LAYERS, """conv1d conv2d conv3d conv_transpose1d conv_transpose2d
-        conv_transpose3d depthwise_conv2d separable_conv2d linear"""),
+        conv_transpose3d depthwise_conv1d depthwise_conv2d depthwise_conv3d separable_conv1d
+        separable_conv2d separable_conv3d linear"""),
     "pooling": (LAYERS, """max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d
         global_avg_pool1d global_avg_pool2d global_avg_pool3d global_max_pool1d global_max_pool2d
         global_max_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d

@@ -279,3 +279,41 @@ def test_time_is_that_of_the_nearest_job_by_flops() -> None:
     assert report_of(spec)["time_seconds"] is None
     unknown = dataclasses.replace(FASHION, num_train=None)
     assert on(Hardware(speeds=speeds), spec, unknown)["time_seconds"] is None
+
+
+def _deep(*block: dict[str, Any], shape: tuple[int, ...]) -> list[str]:
+    """The warnings of want of normalisation in ten such blocks and a classifier."""
+    layers = [*block * 10, {"type": "flatten"}, {"type": "linear", "out_features": "num_classes"}]
+    own = {
+        "scaled": {"forward": "(x - mean(x, dim=1, keepdim=True)) / std(x, dim=1, keepdim=True)"},
+        "rooted": {"forward": "x / sqrt(mean(x ** 2, dim=1, keepdim=True) + 1e-6)"},
+        "halved": {"forward": "x / 2"},
+    }
+    spec = {"dataset": "d", "model": {"layers": layers}, "definitions": {"layers": own}}
+    warnings = report_of(spec, DatasetFacts("classification", shape, 10, None))["warnings"]
+    return [text for text in warnings if "no normalisation" in text]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "helps"),
+    [
+        ({"type": "linear", "out_features": 8}, (6,), "batch_norm1d after each linear layer"),
+        ({"type": "conv1d", "out_channels": 4, "padding": 1}, (3, 9), "batch_norm1d after each c"),
+        ({"type": "conv2d", "out_channels": 4, "padding": 1}, (3, 6, 6), "batch_norm2d after each"),
+        ({"type": "conv3d", "out_channels": 2, "padding": 1}, (1, 4, 4, 4), "batch_norm3d after"),
+        ({"type": "lstm", "hidden_size": 4, "return_sequences": True}, (9, 3), "layer_norm after"),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else None,
+)
+def test_the_normalisation_that_is_advised_fits_the_layers(
+    layer: dict[str, Any], shape: tuple[int, ...], helps: str
+) -> None:
+    (warning,) = _deep(layer, shape=shape)
+    assert helps in warning
+    assert _deep(layer, {"type": "halved"}, shape=shape) == [warning]
+
+
+@pytest.mark.parametrize("own", ["scaled", "rooted"])
+def test_an_own_normalisation_is_one(own: str) -> None:
+    conv = {"type": "conv2d", "out_channels": 4, "padding": 1}
+    assert _deep(conv, {"type": own}, shape=(3, 6, 6)) == []

@@ -261,3 +261,25 @@ def test_one_random_field_raises_nothing_but_invalid_input(
     spec = first_spec()
     spec[key] = value
     only_invalid_input(spec)
+
+
+@pytest.mark.parametrize(
+    ("layer", "path", "best"),
+    [
+        ({"type": "Dense", "units": 3}, "/model/layers/0/type", "linear"),
+        ({"type": "dense"}, "/model/layers/0/type", "linear"),
+        ({"type": "MaxPooling2D"}, "/model/layers/0/type", "max_pool2d"),
+        ({"type": "conv2d", "filters": 8}, "/model/layers/0/filters", "out_channels"),
+        ({"type": "conv2d", "kernel": 8}, "/model/layers/0/kernel", "kernel_size"),
+        ({"type": "conv2d", "strides": 8}, "/model/layers/0/strides", "stride"),
+        ({"type": "linear", "units": 8}, "/model/layers/0/units", "out_features"),
+        ({"type": "lstm", "units": 8}, "/model/layers/0/units", "hidden_size"),
+        ({"type": "dropout", "rate": 0.5}, "/model/layers/0/rate", "p"),
+    ],
+)
+def test_words_of_keras_lead_to_ours(layer: dict[str, Any], path: str, best: str) -> None:
+    spec = first_spec()
+    spec["model"]["layers"] = [layer]
+    mistake = mistakes_of(lambda: parse_job(spec))[path]
+    assert mistake.suggestion == best
+    assert f'did you mean "{best}"?' in mistake.message

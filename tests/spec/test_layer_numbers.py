@@ -198,3 +198,16 @@ def test_layer_that_does_not_take_its_input_says_so_at_its_field(
         assert found == ["/model/layers/0"]
     else:
         assert found == [f"/model/layers/0{path}"]
+
+
+def test_separable_convolution_of_volumes_is_two_of_torchs() -> None:
+    module = built((3, 4, 5, 5), type="separable_conv3d", out_channels=4, depth_multiplier=2)
+    first, second = module.depthwise, module.pointwise
+    x = values(2, 3, 4, 5, 5)
+    between = functional.conv3d(x, first.weight, groups=3)
+    wanted = functional.conv3d(between, second.weight, second.bias)
+    torch.testing.assert_close(module(x), wanted)
+    assert first.weight.shape == (6, 1, 3, 3, 3)
+    alone = built((3, 4, 5, 5), type="depthwise_conv3d", depth_multiplier=2)
+    wanted = functional.conv3d(x, alone.weight, alone.bias, groups=3)
+    torch.testing.assert_close(alone(x), wanted)

@@ -240,5 +240,41 @@ def test_frozen_parameters_are_left_out_and_their_modules_kept_in_evaluation_mod
 
 
 def test_group_without_figures_of_its_own_is_refused():
-    with pytest.raises(ValidationError, match="needs an lr or a weight_decay"):
+    with pytest.raises(ValidationError, match="needs an lr, weight_decay, momentum or betas"):
         OPTIMIZERS["adam"].model_validate({"type": "adam", "groups": [{"match": "bias"}]})
+
+
+def test_groups_have_momentum_and_betas_of_their_own_where_the_optimizer_has_them():
+    own = {"groups": [{"match": "head", "momentum": 0.5}]}
+    _, _, groups = groups_of(optimizer={"type": "sgd", "lr": 0.1, **own})
+    spec = OPTIMIZERS["sgd"].model_validate({"type": "sgd", "lr": 0.1, **own})
+    assert spec.num_state_tensors() == 1
+    optimizer = spec.build(groups, fused=True)
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.ones_like(parameter)
+    before = [[p.detach().clone() for p in group["params"]] for group in groups]
+    optimizer.step()
+    optimizer.step()
+    # Two steps of gradient 1: 0.1 + 0.1 without momentum, 0.1 + 0.1 · 1.5 with it.
+    for group, weights, moved in zip(groups, before, (0.2, 0.25), strict=True):
+        for parameter, weight in zip(group["params"], weights, strict=True):
+            torch.testing.assert_close(parameter.detach(), weight - moved)
+    betas = {"groups": [{"match": "head", "betas": [0.5, 0.9]}]}
+    _, _, groups = groups_of(optimizer={"type": "adamw", **betas})
+    assert [group.get("betas") for group in groups] == [None, (0.5, 0.9)]
+
+
+def test_a_group_without_momentum_and_betas_is_written_as_ever():
+    given = {"type": "adam", "groups": [{"match": "bias", "lr": 0.1}]}
+    written = OPTIMIZERS["adam"].model_validate(given).model_dump(mode="json")
+    assert written["groups"] == [{"match": "bias", "lr": 0.1, "weight_decay": None}]
+
+
+@pytest.mark.parametrize(
+    ("name", "figure"), [("adam", {"momentum": 0.9}), ("sgd", {"betas": [0.9, 0.99]})]
+)
+def test_groups_name_only_what_the_optimizer_has(name, figure):
+    groups = [{"match": "bias", **figure}]
+    with pytest.raises(ValidationError, match=f"groups without {next(iter(figure))}"):
+        OPTIMIZERS[name].model_validate({"type": name, "groups": groups})

@@ -29,7 +29,7 @@ from trainyard.spec.layers import LAYERS, Layer
 from trainyard.spec.model import MAX_LAYERS
 from trainyard.spec.parts import Expansion, Part, Place, outline_of, unread
 from trainyard.spec.pointers import mistakes_of, pointer
-from trainyard.spec.suggest import MAX_SUGGESTIONS, did_you_mean, shown
+from trainyard.spec.suggest import KERAS_WORDS, MAX_SUGGESTIONS, did_you_mean, shown
 
 MAX_DEPTH = 12  # blocks in blocks
 
@@ -163,7 +163,7 @@ class _Expander:
         unknown = [name for name in args if name not in block.args]
         for name in unknown:
             fields = ["name", "inputs", "repeat", *block.args]
-            hint, best = did_you_mean(name, fields)
+            hint, best = did_you_mean(name, fields, KERAS_WORDS)
             message = f"block {shown(use.type)} has no argument {shown(name)}{hint}"
             wanted = f"one of {', '.join(block.args)}" if block.args else "no arguments"
             self._tell(
@@ -177,7 +177,7 @@ class _Expander:
         known, hint, best = [*self.types.get(LAYERS, ()), *scope.names()], "", None
         if self.num_suggestions < MAX_SUGGESTIONS:
             self.num_suggestions += 1
-            hint, best = did_you_mean(use.type, known)
+            hint, best = did_you_mean(use.type, known, KERAS_WORDS)
         message, wanted = f"unknown layer type {shown(use.type)}{hint}", ", ".join(known)
         self._tell(
             place.mistake(

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from trainyard.errors import Mistake
 from trainyard.spec.component import NO_TYPES, OneOf, Types
-from trainyard.spec.suggest import did_you_mean, shown
+from trainyard.spec.suggest import KERAS_WORDS, did_you_mean, shown
 
 KEY = "[key]"  # pydantic's last part of the path of a wrong key
 MAX_MISTAKES = 200  # in one answer; more help nobody
@@ -60,11 +60,11 @@ def _mistake(detail: ErrorDetails, root: type[BaseModel], data: Any, types: Type
         return Mistake(path, f"the field {shown(last)} is missing", expected="a value")
     if kind == "extra_forbidden":
         known = sorted(_fields_at(root, loc[:-1], data, types))
-        hint, best = did_you_mean(last, known)
+        hint, best = did_you_mean(last, known, KERAS_WORDS)
         message, listed = f"unknown field {shown(last)}{hint}", ", ".join(known)
         return Mistake(path, message, f"one of {listed}" if known else None, received, best)
     if kind == "component_type_unknown":
-        hint, best = did_you_mean(context["name"], context["known"])
+        hint, best = did_you_mean(context["name"], context["known"], KERAS_WORDS)
         message = f"unknown {context['noun']} type {shown(context['name'])}{hint}"
         if isinstance(detail["input"], dict):
             path += "/type"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from trainyard.spec.definitions.augmentations import DefinedAugmentation
+from trainyard.spec.definitions.layers import DefinedLayer
 from trainyard.spec.facts import DatasetFacts
 from trainyard.spec.folding import foldable_types
-from trainyard.spec.graph import Graph
+from trainyard.spec.graph import Graph, Node
 from trainyard.spec.losses.base import Loss
 from trainyard.spec.patterns import matches, names_of
 from trainyard.spec.suggest import counted
@@ -80,14 +83,32 @@ def _narrowing(loss: Loss, foldable: tuple[str, ...]) -> frozenset[str]:
 
 
 def _of_depth(graph: Graph) -> list[str]:
-    is_normalised = any("norm" in node.type for node in graph.nodes)
-    depth = sum(node.num_params > 0 for node in graph.nodes)
-    if is_normalised or depth < _DEEP:
+    deep = [node for node in graph.nodes if node.num_params]
+    if any(map(_normalises, graph.nodes)) or len(deep) < _DEEP:
         return []
     return [
-        f"{depth} layers with weights and no normalisation: such a deep model is slow to train "
-        "or does not; batch_norm2d after each convolution helps"
+        f"{len(deep)} layers with weights and no normalisation: such a deep model is slow to train "
+        f"or does not; {_normalisation_for(deep)} helps"
     ]
+
+
+def _normalises(node: Node) -> bool:
+    """Whether the layer divides by a deviation, be it built in or the job's own."""
+    if not isinstance(node.layer, DefinedLayer):
+        return "norm" in node.type
+    steps = node.layer.lowered(node.input_shapes[0]).forward.steps
+    read = {step.function.name for step in steps if step.function}
+    return bool(read & {"var", "std"}) or {"mean", "sqrt"} <= read
+
+
+def _normalisation_for(deep: list[Node]) -> str:
+    """The layer that fits most of these, and where it goes."""
+    kinds = Counter((len(node.output_shape), "conv" in node.type) for node in deep)
+    (rank, is_convolution), _ = kinds.most_common(1)[0]
+    if rank == 2 and not is_convolution:  # steps of vectors
+        return "layer_norm after each layer"
+    place = "convolution" if is_convolution else "linear layer"
+    return f"batch_norm{max(rank - 1, 1)}d after each {place}"
 
 
 def _of_size(facts: DatasetFacts, graph: Graph) -> list[str]:

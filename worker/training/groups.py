@@ -51,18 +51,23 @@ def parameter_groups(
         raise NothingToTrain
     if not optimizer.groups and training.layer_lr_decay == 1.0:
         return trained
-    groups: dict[tuple[float, float | None], list[nn.Parameter]] = {}
+    groups: list[dict[str, Any]] = []
     for names, parameter, scale in _parameters(network, graph, training.layer_lr_decay):
         own = next((group for group in optimizer.groups if matches(group.match, names)), None)
         lr = own.lr if own and own.lr is not None else optimizer.lr
-        decay = own.weight_decay if own else None
+        figures = {"lr_scale": scale * lr / optimizer.lr, **(own.figures() if own else {})}
         if parameter.requires_grad:
-            groups.setdefault((scale * lr / optimizer.lr, decay), []).append(parameter)
-    return [
-        {"params": parameters, "lr_scale": scale}
-        | ({} if decay is None else {"weight_decay": decay})
-        for (scale, decay), parameters in groups.items()
-    ]
+            _group_of(figures, groups)["params"].append(parameter)
+    return groups
+
+
+def _group_of(figures: dict[str, Any], groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """The group with these figures, a new one if there is none."""
+    for group in groups:
+        if {key: value for key, value in group.items() if key != "params"} == figures:
+            return group
+    groups.append({"params": [], **figures})
+    return groups[-1]
 
 
 def _parameters(

@@ -361,3 +361,22 @@ def every_activation() -> Any:
         L.Dense(4, activation=L.LeakyReLU(negative_slope=0.05))(inputs),
     ]  # fmt: skip
     return _closed(inputs, L.Concatenate()(parts))
+
+
+@model
+def both_directions_merged() -> Any:
+    inputs = L.Input((9, 4))
+    x = L.TimeDistributed(L.Dense(6, activation="relu"))(inputs)
+    x = L.Bidirectional(L.LSTM(5, return_sequences=True), merge_mode="sum")(x)
+    x = L.Bidirectional(L.GRU(4, return_sequences=True), merge_mode="mul")(x)
+    x = L.Bidirectional(L.LSTM(3), merge_mode="ave")(x)
+    return _closed(inputs, L.Dense(2)(x))
+
+
+@model
+def cropped_and_scaled() -> Any:
+    return keras.Sequential([
+        L.Input((7, 9, 3)), L.Normalization(axis=None, mean=0.3, variance=4.0),
+        L.CenterCrop(4, 6), L.Conv2D(4, 3), L.Dropout(0.2, noise_shape=(None, 1, 1, 1)),
+        L.Flatten(), L.Dense(2),
+    ])  # fmt: skip

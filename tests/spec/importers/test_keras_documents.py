@@ -146,18 +146,44 @@ def test_several_inputs_and_outputs_are_named() -> None:
         (lambda: [L.Input((5, 3)), L.GRU(2, reset_after=False)], "reset"),
         (lambda: [L.Input((5, 3)), L.LSTM(2, recurrent_dropout=0.5)], "recurrent_dropout"),
         (lambda: [L.Input((5, 3)), L.SimpleRNN(2)], "no equal"),
-        (lambda: [L.Input((5, 3)), L.Bidirectional(L.LSTM(2), merge_mode="sum")], "merge_mode"),
+        (lambda: [L.Input((5, 4, 3)), L.TimeDistributed(L.Conv1D(2, 3))], "last axis"),
         (lambda: [L.Input((5,)), L.Embedding(4, 3, mask_zero=True)], "masks"),
         (lambda: [L.Input((6, 6, 1)), L.AveragePooling2D(2, strides=1, padding="same")], "mean"),
         (lambda: [L.Input((6, 6, 2)), L.PReLU()], "one slope a channel"),
         (lambda: [L.Input((6, 6, 2)), L.BatchNormalization(axis=2)], "axis"),
-        (lambda: [L.Input((6, 6, 2)), L.TimeDistributed(L.Flatten())], "no equal"),
+        (lambda: [L.Input((6, 6, 2)), L.TimeDistributed(L.Flatten())], "last axis"),
+        (lambda: [L.Input((6, 6, 2)), L.CenterCrop(8, 4)], "enlarging"),
+        (lambda: [L.Input((6, 6, 2)), L.Dropout(0.2, noise_shape=(None, 1, 1, 2))], "shape"),
         (lambda: [L.Input((6,)), L.Identity()], "does anything"),
     ],
 )  # fmt: skip
 def test_what_has_no_equal_says_why(build: Callable[[], list[Any]], words: str) -> None:
     messages = " ".join(message for _, message in refused(keras.Sequential(build())))
     assert words in messages
+
+
+def test_bidirectional_layers_that_are_not_merged_are_refused() -> None:
+    inputs = L.Input((5, 3))
+    first, _ = L.Bidirectional(L.LSTM(2), merge_mode=None)(inputs)
+    assert "merge_mode" in " ".join(message for _, message in refused(keras.Model(inputs, first)))
+
+
+def test_a_slice_is_one_mistake() -> None:
+    inputs = L.Input((8, 8, 3))
+    ((path, message),) = refused(keras.Model(inputs, inputs[:, 1:5]))
+    assert path == "/config/layers/1"
+    assert "cutting a tensor by an index" in message
+
+
+@pytest.mark.parametrize(
+    "end", [[L.Dense(1, activation="sigmoid")], [L.Dense(1), L.Activation("sigmoid")]]
+)
+def test_one_output_through_a_sigmoid_is_told_how_to_change(end: list[Any]) -> None:
+    model = keras.Sequential([L.Input((8,)), L.Dense(4), *end])
+    (warning,) = (w for w in import_keras(model.to_json()).warnings if "sigmoid" in w)
+    assert '"num_classes" outputs' in warning
+    plain = keras.Sequential([L.Input((8,)), L.Dense(2, activation="sigmoid")])
+    assert not [w for w in import_keras(plain.to_json()).warnings if "sigmoid" in w]
 
 
 def test_hard_sigmoid_of_keras_2_is_another_one() -> None:

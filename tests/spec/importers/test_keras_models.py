@@ -59,6 +59,12 @@ def test_outputs_agree_with_the_weights_of_the_file(name: str, tmp_path: Path) -
     compare(with_random_weights(MODELS[name]()), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["EfficientNetB0", "ConvNeXtTiny"])
+def test_applications_of_keras_give_the_same(name: str, tmp_path: Path) -> None:
+    build = getattr(keras.applications, name)
+    compare(with_random_weights(build(weights=None, input_shape=(32, 32, 3), classes=5)), tmp_path)
+
+
 def test_model_with_channels_first_keeps_its_axes(tmp_path: Path) -> None:
     model = keras.Sequential([
         L.Input((3, 9, 8)),

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trainyard.spec.definitions.components import component_class
 from trainyard.spec.definitions.expressions import assignment_of
 from trainyard.spec.definitions.model import OptimizerDefinition
-from trainyard.spec.fields import expected
 from trainyard.spec.language.foreach import lists_made, on_lists
 from trainyard.spec.language.lowering import Program, lower
 from trainyard.spec.language.mistakes import LanguageError
@@ -70,13 +67,6 @@ class DefinedOptimizer(Optimizer):
     """An optimizer whose updates are expressions."""
 
     definition: ClassVar[OptimizerDefinition]
-
-    @model_validator(mode="after")
-    def _groups_have_what_they_name(self) -> Self:
-        decays = any(group.weight_decay is not None for group in self.groups)
-        if decays and "weight_decay" not in self.definition.args:
-            raise expected("groups without weight_decay, which is no argument of this optimizer")
-        return self
 
     def num_state_tensors(self) -> int:
         return len(self.definition.state)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
-from trainyard.spec.fields import ConvPad1d, ConvPad2d, Count, Pair, Single, Size
+from trainyard.spec.fields import (
+    ConvPad1d,
+    ConvPad2d,
+    ConvPad3d,
+    Count,
+    Pair,
+    Single,
+    Size,
+    Triple,
+)
 from trainyard.spec.layers.base import LAYERS
 from trainyard.spec.layers.conv import ConvBase
 from trainyard.spec.shapes import Shape, numel
@@ -51,6 +60,18 @@ class _Pair(ConvBase):
     """Distance between the filter's points."""
 
 
+class _Triple(ConvBase):
+    rank = 3
+    kernel_size: Triple = (3, 3, 3)
+    """Depth, height and width of the filters."""
+    stride: Triple = (1, 1, 1)
+    """Step of the filters."""
+    padding: ConvPad3d = (0, 0, 0)
+    """Padding at both ends of each axis; "same" keeps the size, "valid" is none."""
+    dilation: Triple = (1, 1, 1)
+    """Distance between the filter's points."""
+
+
 @LAYERS.register
 class DepthwiseConv1d(_Single, _Depthwise):
     """Convolves each channel by itself: (C, L) → (C · depth_multiplier, L').
@@ -79,6 +100,21 @@ class DepthwiseConv2d(_Pair, _Depthwise):
         {"type": "depthwise_conv2d", "kernel_size": 5, "depth_multiplier": 2, "bias": False},
     )
     example_shapes = (((3, 6, 6),), ((2, 7, 7),))
+
+
+@LAYERS.register
+class DepthwiseConv3d(_Triple, _Depthwise):
+    """Convolves each channel by itself: (C, D, H, W) → (C · depth_multiplier, D', H', W').
+
+    As torch.nn.Conv3d with groups = C.
+    """
+
+    type: Literal["depthwise_conv3d"] = "depthwise_conv3d"
+    examples = (
+        {"type": "depthwise_conv3d", "padding": "same"},
+        {"type": "depthwise_conv3d", "kernel_size": [1, 3, 3], "depth_multiplier": 2},
+    )
+    example_shapes = (((3, 4, 5, 5),), ((2, 3, 6, 6),))
 
 
 class _Separable(_Depthwise):
@@ -143,3 +179,18 @@ class SeparableConv2d(_Pair, _Separable):
          "init": {"type": "kaiming_normal", "mode": "fan_out"}, "activation": "relu6"},
     )  # fmt: skip
     example_shapes = (((3, 6, 6),), ((2, 7, 7),))
+
+
+@LAYERS.register
+class SeparableConv3d(_Triple, _Separable):
+    """Depthwise, then pointwise convolution: (C, D, H, W) → (out_channels, D', H', W').
+
+    The form of SeparableConv2d with an axis more: no bias between the two.
+    """
+
+    type: Literal["separable_conv3d"] = "separable_conv3d"
+    examples = (
+        {"type": "separable_conv3d", "out_channels": 4, "padding": "same"},
+        {"type": "separable_conv3d", "out_channels": 5, "stride": [1, 2, 2], "bias": False},
+    )
+    example_shapes = (((3, 4, 5, 5),), ((2, 3, 7, 7),))

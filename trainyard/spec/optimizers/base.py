@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from trainyard.spec.component import Component, Family
+from trainyard.spec.fields import expected
 from trainyard.spec.patterns import Pattern
 
 if TYPE_CHECKING:
@@ -45,12 +53,27 @@ class Group(BaseModel):
     """Learning rate in the place of the optimizer's; the schedule scales both alike."""
     weight_decay: Decay | None = None
     """In the place of the optimizer's."""
+    momentum: Beta | None = None
+    """In the place of the optimizer's, where it has one."""
+    betas: Betas | None = None
+    """In the place of the optimizer's, where it has them."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.lr is None and self.weight_decay is None:
-            raise ValueError("a group needs an lr or a weight_decay of its own")
+        if self.lr is None and not self.figures():
+            raise ValueError("a group needs an lr, weight_decay, momentum or betas of its own")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_rarer(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A group without momentum and betas is written, and so digested, as ever."""
+        rare = ("momentum", "betas")
+        return {k: v for k, v in write(self).items() if v is not None or k not in rare}
+
+    def figures(self) -> dict[str, Any]:
+        """Its own in the place of the optimizer's, but for the learning rate."""
+        names = ("weight_decay", "momentum", "betas")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Optimizer(Component):
@@ -64,7 +87,14 @@ class Optimizer(Component):
     lr: Rate = 0.001
     """Learning rate that the schedule's factor multiplies."""
     groups: Annotated[list[Group], Field(max_length=32)] = []
-    """Parameters with a learning rate or weight decay of their own."""
+    """Parameters with a learning rate or other figures of their own."""
+
+    @model_validator(mode="after")
+    def _groups_have_what_they_name(self) -> Self:
+        for name in {name for group in self.groups for name in group.figures()}:
+            if name not in type(self).model_fields:
+                raise expected(f"groups without {name}, which this optimizer does not have")
+        return self
 
     def num_state_tensors(self) -> int:
         """How many values the state keeps for each parameter, for the estimate of memory."""

@@ -39,7 +39,7 @@ class Sgd(FromTorch):
         return nesterov
 
     def num_state_tensors(self) -> int:
-        return 1 if self.momentum else 0
+        return int(_has_momentum(self))
 
 
 @OPTIMIZERS.register
@@ -71,7 +71,7 @@ class RmsProp(FromTorch):
     )
 
     def num_state_tensors(self) -> int:
-        return 1 + (self.momentum > 0) + self.centered
+        return 1 + _has_momentum(self) + self.centered
 
 
 @OPTIMIZERS.register
@@ -133,3 +133,8 @@ class Adadelta(FromTorch):
 
     def num_state_tensors(self) -> int:
         return 2
+
+
+def _has_momentum(optimizer: Sgd | RmsProp) -> bool:
+    """Whether the optimizer, or one of its groups, keeps a momentum."""
+    return optimizer.momentum > 0 or any(group.momentum for group in optimizer.groups)

@@ -9,8 +9,9 @@ padding differs.
 Without an equal, and so a mistake that names the layer: Lambda, custom classes and functions,
 Masking, shared layers with weights, several inputs or outputs, GaussianNoise and GaussianDropout,
 SimpleRNN and ConvLSTM, GRU with reset_after=False, Dot, attention other than self-attention,
-TimeDistributed, UnitNormalization, SpectralNormalization, text and category layers, Keras 2's
-hard_sigmoid, means over even windows with stride 1 and same padding, bicubic upsampling.
+TimeDistributed of other than dense layers and activations, UnitNormalization,
+SpectralNormalization, text and category layers, Keras 2's hard_sigmoid, means
+over even windows with stride 1 and same padding, bicubic upsampling.
 
 Left out with a warning: augmentation layers, regularisers, constraints. Initialisers of dense
 layers and convolutions are taken over where a document comes without weights; others, and other
@@ -128,10 +129,24 @@ def _imported(
         notes.mistake("/config/layers", "the model has no layer that does anything")
         return None
     plan = walk.plan
+    _warn_of_one_flag(plan, output, notes)
     return Imported(
         {"layers": plan.layers}, ours, output.shape, plan.num_params, tuple(notes.warnings),
         tuple(plan.taken), tuple(plan.counters),
     )  # fmt: skip
+
+
+def _warn_of_one_flag(plan: Plan, output: Tensor, notes: Notes) -> None:
+    """One output through a sigmoid is Keras's classifier of two classes; ours has two outputs."""
+    last = plan.layers[-1]
+    is_flag = "sigmoid" in (last["type"], last.get("activation"))
+    if is_flag and output.shape == (1,) and output.name == last["name"]:
+        notes.warn(
+            f"the model ends in one output through a sigmoid (layer {shown(last['name'])}): a "
+            "dataset of two classes needs two outputs here, so give the layer in front of the "
+            'sigmoid "num_classes" outputs and take the sigmoid away. Weights of [0, w] and '
+            "constants of [0, b] give the same probabilities; without them that layer begins anew"
+        )
 
 
 def _check_ends(net: Net, notes: Notes) -> None:

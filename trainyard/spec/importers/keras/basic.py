@@ -7,6 +7,7 @@ from typing import Any
 from trainyard.spec.importers.keras.activations import activation_of
 from trainyard.spec.importers.keras.convolutions import out_first
 from trainyard.spec.importers.keras.mappings import (
+    LAYER_MAPPINGS,
     Step,
     is_channels_first,
     maps,
@@ -108,13 +109,60 @@ def _dropout(options: Options) -> Step:
     rate = options.number("rate", 0.5)
     if not 0 <= rate <= 1:
         options.refuse("rate", "`rate` is no probability", "a number from 0 to 1")
-    options.none("noise_shape", "dropout in a shape of its own has no equal here")
     name = "alpha_dropout" if options.class_name == "AlphaDropout" else "dropout"
+    if name == "dropout" and _is_of_samples(options.config.get("noise_shape")):
+        name = "stochastic_depth"
+    else:
+        options.none("noise_shape", "dropout in a shape of its own has no equal here")
 
     def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
         return writer.add(name, inputs[0], p=rate)
 
     return step
+
+
+def _is_of_samples(noise_shape: Any) -> bool:
+    """Whether there is one draw for each whole sample: (None, 1, 1, 1)."""
+    sizes = noise_shape if isinstance(noise_shape, list) else []
+    return len(sizes) > 1 and sizes[0] is None and set(sizes[1:]) == {1}
+
+
+@maps("StochasticDepth")
+def _stochastic_depth(options: Options) -> Step:
+    """Of keras.applications.convnext."""
+    rate = options.number("drop_path_rate", 0.0)
+
+    def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
+        return writer.add("stochastic_depth", inputs[0], p=rate)
+
+    return step
+
+
+@maps("TimeDistributed")
+def _time_distributed(options: Options) -> Step:
+    """A layer on each step: one that works on the last axis does so on every step anyway."""
+    layer = options.config.get("layer")
+    layer = layer if isinstance(layer, dict) else {}
+    class_name, config = layer.get("class_name"), layer.get("config")
+    if class_name not in _OF_LAST_AXIS or not isinstance(config, dict):
+        known = ", ".join(_OF_LAST_AXIS)
+        options.refuse("layer", "only layers of the last axis can stand there", f"one of {known}")
+        return unchanged
+    path = f"{options.path}/config/layer"
+    inner = Options(
+        class_name, options.name, config, path, f"{options.key}/layer", options.notes,
+        options.is_keras_2,
+    )  # fmt: skip
+    inside = LAYER_MAPPINGS[class_name](inner)
+    options.is_broken |= inner.is_broken
+
+    def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
+        return inside(writer.of(inner), inputs)
+
+    return step
+
+
+_OF_LAST_AXIS = ("Dense", "Activation", "ReLU", "LeakyReLU", "Dropout")
 
 
 @maps("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainyard.spec.importers.keras.calls import Call, Ref, read_call, read_refs
+from trainyard.spec.importers.keras.mappings import OPERATOR_MAPPINGS
 from trainyard.spec.importers.keras.notes import Notes
 from trainyard.spec.suggest import shown
 
@@ -118,8 +119,10 @@ class Reader:
         if not isinstance(name, str) or len(name) > 1000:
             self.notes.mistake(f"{path}/config/name", "no layer name", "a text", name)
             return None
-        calls = self._calls(data.get("inbound_nodes"), path)
         module = _module(data)
+        # What stands in the call of an operation without an equal need not be understood.
+        is_known = module != "ops" or class_name in OPERATOR_MAPPINGS
+        calls = self._calls(data.get("inbound_nodes"), path, is_known=is_known)
         entry = Entry(class_name, name, options, module, path, f"{key}layers/{group}", calls)
         if class_name in MODELS and module != "custom":
             entry.net = self.net(data, path, f"{entry.key}/", depth + 1)
@@ -128,7 +131,7 @@ class Reader:
             return None
         return entry
 
-    def _calls(self, nodes: Any, path: str) -> list[Call]:
+    def _calls(self, nodes: Any, path: str, *, is_known: bool) -> list[Call]:
         if nodes is None:
             return []
         if not isinstance(nodes, list):
@@ -137,7 +140,9 @@ class Reader:
         calls = []
         for index, node in enumerate(nodes):
             call = read_call(node)
-            if call is None:
+            if call is None and not is_known:
+                calls.append(Call(()))
+            elif call is None:
                 where = f"{path}/inbound_nodes/{index}"
                 self.notes.mistake(where, "no call of a layer as Keras writes it", None, node)
             else:

@@ -64,6 +64,24 @@ def _batch_norm(options: Options) -> Step:
     return step
 
 
+@maps("LayerScale")
+def _layer_scale(options: Options) -> Step:
+    """Of keras.applications.convnext."""
+    start, count = options.number("init_values", 1e-6), options.integer("projection_dim")
+
+    def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
+        tensor = _by_channel(writer, inputs[0], -1)
+        if tensor.form == "flat":
+            tensor = writer.plain(tensor)
+        if tensor.shape[0] != count:
+            raise writer.unfit("the input has other channels", str(count), tensor.shape[0])
+        written = writer.add("layer_scale", tensor, init_value=start)
+        writer.take(written, "weight", 0, (count,))
+        return written
+
+    return step
+
+
 @maps("LayerNormalization")
 def _layer_norm(options: Options) -> Step:
     axes, eps = options.axes("axis", [-1]), options.number("epsilon", 1e-3)

@@ -11,6 +11,7 @@ from trainyard.spec.importers.keras.tensors import Tensor
 from trainyard.spec.importers.keras.writer import Writer
 
 GATES = {"LSTM": 4, "GRU": 3}
+MERGES = {"sum": "add", "ave": "average", "mul": "multiply"}
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _recurrent(options: Options) -> Step:
 
 @maps("Bidirectional")
 def _bidirectional(options: Options) -> Step:
-    options.choice("merge_mode", "concat")
+    merge = options.choice("merge_mode", "concat", *MERGES)
     inner = options.config.get("layer")
     cell = _inner_cell(options, "layer", inner)
     other = options.config.get("backward_layer")
@@ -120,9 +121,20 @@ def _bidirectional(options: Options) -> Step:
         written = writer.add(cell.kind.lower(), tensor, bidirectional=True, **cell.fields())
         for group, end in (("forward_layer", ""), ("backward_layer", "_reverse")):
             _take(writer, written, cell, tensor.shape[1], f"{group}/cell/vars", end)
-        return written
+        return written if merge == "concat" else _merged(writer, written, MERGES[merge])
 
     return step
+
+
+def _merged(writer: Writer, both: Tensor, type_name: str) -> Tensor:
+    """The outputs of the two directions, which stand behind each other, made one."""
+    shape = [*both.shape[:-1], 2, both.shape[-1] // 2]
+    apart = writer.add("reshape", both, suffix="_apart", shape=shape)
+    halves = [
+        writer.add("select", apart, suffix=f"_{end}", dim=-2, index=index)
+        for index, end in enumerate(("forward", "backward"))
+    ]
+    return writer.add(type_name, *halves, suffix="_merged")
 
 
 def _inner_cell(options: Options, option: str, layer: Any) -> _Cell | None:

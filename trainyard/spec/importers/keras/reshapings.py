@@ -101,6 +101,22 @@ def _crop(options: Options) -> Step:
     return step
 
 
+@maps("CenterCrop")
+def _center_crop(options: Options) -> Step:
+    size = (options.integer("height"), options.integer("width"))
+    keras_first = is_channels_first(options)
+
+    def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
+        tensor = spatial(writer, inputs[0], 2, keras_first=keras_first)
+        given = tensor.shape[1:]
+        if any(have < want for have, want in zip(given, size, strict=True)):
+            raise writer.unfit("enlarging a smaller input has no equal here", None, list(given))
+        rest = [have - want for have, want in zip(given, size, strict=True)]
+        return writer.crop(tensor, [(cut // 2, cut - cut // 2) for cut in rest])
+
+    return step
+
+
 @maps("UpSampling1D", "UpSampling2D", "UpSampling3D")
 def _upsample(options: Options) -> Step:
     rank, keras_first = rank_of(options), is_channels_first(options)
@@ -158,7 +174,8 @@ def _rescale(options: Options) -> Step:
 @maps("Normalization")
 def _normalization(options: Options) -> Step:
     options.none("invert", "`invert` has no equal here")
-    axes = options.axes("axis", [-1]) if options.config.get("axis", -1) is not None else (-1,)
+    is_of_all = options.config.get("axis", -1) in (None, [])  # one mean of all values
+    axes = (-1,) if is_of_all else options.axes("axis", [-1])
     if len(axes) != 1:
         options.refuse("axis", "only one axis can be normalised here", "-1")
     given = [_numbers(options.config.get(option)) for option in ("mean", "variance")]

@@ -28,6 +28,7 @@ MAX_RANK = 4  # axes of an input, channels and all
 WHY_NOT = {
     "Lambda": "it holds code of its own, which is never executed",
     "Masking": "masks have no equal here",
+    "GetItem": "cutting a tensor by an index has no equal here, but for the Cropping layers",
 }
 
 
@@ -176,7 +177,7 @@ def _why_not(entry: Entry) -> str:
     if entry.module == "custom":
         return "this class is the user's own: its code is not here, and would not be executed"
     if entry.module == "ops":
-        return "this operation has no equal here"
+        return WHY_NOT.get(entry.class_name, "this operation has no equal here")
     return WHY_NOT.get(entry.class_name, "this layer has no equal here")
 
 

@@ -7,6 +7,7 @@ permutations, once for each.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from pydantic import ValidationError
@@ -44,6 +45,12 @@ class Writer:
         self.plan, self.options, self.call, self.constants = plan, options, call, constants
         self.base = prefix + options.name
         self.has_written = False  # the layer that bears the Keras layer's name
+
+    def of(self, options: Options) -> Writer:
+        """The same for the options of a layer inside of this one."""
+        inner = copy(self)
+        inner.options = options
+        return inner
 
     def unfit(self, why: str, expected: str | None = None, received: Any = None) -> Unfit:
         """The error of an input that does not fit, noted."""
