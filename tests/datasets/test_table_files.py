@@ -105,6 +105,8 @@ def test_rows_of_another_width_are_left_out_and_said_once(take: Ingest):
         (b"Fruit of 2020\n\n" + csv_of(HEADER, ROWS),
          'mine.zip above its header stand lines such as "Fruit of 2020": the names of the columns'),
     ],
+    ids=["no names", "a name twice", "names of rows", "JSON", "bytes", "other columns", "Kaggle",
+         "no rows", "a title"],
 )  # fmt: skip
 def test_what_is_no_usable_table_is_refused_with_its_reason(refuse, data, message):
     assert message in refuse(data, KIND)
