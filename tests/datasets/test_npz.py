@@ -238,8 +238,8 @@ def test_few_and_absent_samples_of_a_class_are_warnings(take: Ingest):
     data = npz_of(x=random_pictures(34, 4, 4), y=y, x_test=random_pictures(2, 4, 4), y_test=[1, 2])
     manifest = take(data)
     told = messages(manifest)
-    assert "1 only 3 training sample(s)" in told
-    assert "2 no training samples, but 1 others" in told
+    assert '"1" has only 3 training sample(s)' in told
+    assert '"2" has no training samples, but 1 others' in told
     assert manifest.report is not None
     counts = {f.code: f.count for f in manifest.report.findings}
     assert (counts["few-samples"], counts["empty-class"]) == (1, 1)

@@ -227,10 +227,11 @@ def test_rare_classes_are_one_finding_with_each_of_them(take: Ingest):
     manifest = take(npz_of(x=random_pictures(120, 8, 8), y=y), AS_GIVEN)
     finding = found(manifest, "few-samples")
     assert (finding.count, len(finding.examples)) == (30, 20)
-    assert finding.message == "30 classes have fewer than 10 training samples"
-    assert (finding.examples[0].name, finding.examples[0].note) == (
-        "0", "only 4 training sample(s)",
-    )  # fmt: skip
+    assert finding.message.startswith(
+        '30 classes have fewer than 10 training samples: "0" has only 4 training sample(s), "1"'
+    )
+    assert finding.examples[0].name == "0"
+    assert {p.file for p in manifest.problems} == {None}
 
 
 def test_a_rejected_dataset_keeps_what_was_found(tmp_path: Path):

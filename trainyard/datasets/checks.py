@@ -17,6 +17,7 @@ from trainyard.datasets.values import ChannelValues
 FEW_SAMPLES = 10  # of a class in training, below which the report warns
 IMBALANCED = 10  # times as many samples of the commonest class as of the rarest
 DIFFERENT = 0.1  # share of samples that would have to change class to make two splits alike
+NUM_TOLD = 5  # classes that a message names
 MIN_COMPARED = 50  # samples of a split, of which shares say something
 
 
@@ -68,9 +69,11 @@ def check_classes(
 def _tell_classes(code: str, what: str, notes: dict[str, str], report: Report) -> None:
     """One finding for all classes or labels of which the same is to be said."""
     if notes:
-        examples = [Example(name=name, note=note) for name, note in notes.items()]
         many = "1 class has" if len(notes) == 1 else f"{len(notes):,} classes have"
-        message = f"{many} {what}"
+        told = [f'"{name}" has {note}' for name, note in list(notes.items())[:NUM_TOLD]]
+        more = ", …" if len(notes) > NUM_TOLD else ""
+        examples = [Example(name=name) for name in notes]
+        message = f"{many} {what}: {', '.join(told)}{more}"
         report.finding(code, "warning", message, len(notes), examples)
 
 
