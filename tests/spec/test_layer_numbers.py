@@ -211,3 +211,30 @@ def test_separable_convolution_of_volumes_is_two_of_torchs() -> None:
     alone = built((3, 4, 5, 5), type="depthwise_conv3d", depth_multiplier=2)
     wanted = functional.conv3d(x, alone.weight, alone.bias, groups=3)
     torch.testing.assert_close(alone(x), wanted)
+
+
+def test_cross_attention_asks_with_the_first_input_and_reads_the_second() -> None:
+    shapes = ((5, 4), (3, 4))
+    layer = LAYERS["multi_head_attention"].model_validate(
+        {"type": "multi_head_attention", "num_heads": 2, "inputs": ["a", "b"]}
+    )
+    assert layer.output_shape(*shapes) == (5, 4)
+    module = layer.build(*shapes)
+    x, other = values(2, 5, 4), values(2, 3, 4) * 2
+    weights, constants = module.in_proj_weight.chunk(3), module.in_proj_bias.chunk(3)
+    q, k, v = (
+        (given @ w.T + b).unflatten(2, (2, 2)).transpose(1, 2)
+        for given, w, b in zip((x, other, other), weights, constants, strict=True)
+    )
+    heads = (q @ k.transpose(2, 3) / math.sqrt(2)).softmax(-1) @ v
+    wanted = module.out_proj(heads.transpose(1, 2).flatten(2))
+    torch.testing.assert_close(module(x, other), wanted)
+
+
+def test_cross_attention_needs_one_width() -> None:
+    attention = {"type": "multi_head_attention", "num_heads": 2, "inputs": ["a", "b"]}
+    wide = {"name": "a", "type": "linear", "out_features": 4, "inputs": ["input"]}
+    found = mistakes_of(
+        lambda: graph_of(wide, {**wide, "name": "b", "out_features": 6}, attention, shape=(5, 3))
+    )
+    assert "takes steps of one width" in found["/model/layers/2"].message

@@ -139,6 +139,15 @@ def test_attention_without_dropout_takes_what_is_estimated(precision: str) -> No
 
 
 @over_precisions
+def test_cross_attention_takes_what_is_estimated(precision: str) -> None:
+    wide = {"name": "wide", "type": "linear", "out_features": 64}
+    few = {"name": "few", "type": "conv1d", "out_channels": 16, "kernel_size": 1}
+    attention = {"type": "multi_head_attention", "num_heads": 4, "inputs": ["few", "wide"]}
+    layers = [SEQUENCE[0], wide, few, attention, {"type": "flatten"}, CLASSIFIER]
+    assert_estimated(layers, (8, 128), precision)
+
+
+@over_precisions
 def test_own_pooling_to_vectors_takes_what_is_estimated(precision: str) -> None:
     assert_estimated([CONV, {"type": "gem"}, CLASSIFIER], PICTURES, precision)
 

@@ -217,9 +217,11 @@ def _own_values(node: Node) -> int:
 def _of_attention(node: Node, size: int) -> int:
     """The input in another order, queries, keys, values and the joined heads; with dropout the
     weights of every pair of steps too, which are not reckoned anew in the backward pass."""
-    layer, steps = node.layer, node.input_shapes[0][0]
-    pairs = layer.num_heads * steps * steps if layer.dropout else 0  # type: ignore[attr-defined]
-    return 5 * size + 3 * pairs
+    layer, steps, others = node.layer, node.input_shapes[0][0], node.input_shapes[-1][0]
+    pairs = layer.num_heads * steps * others if layer.dropout else 0  # type: ignore[attr-defined]
+    if len(node.inputs) == 1:
+        return 5 * size + 3 * pairs
+    return 3 * size + 3 * numel(node.input_shapes[1]) + 3 * pairs
 
 
 def _own_bytes(node: Node) -> int:

@@ -380,3 +380,12 @@ def cropped_and_scaled() -> Any:
         L.CenterCrop(4, 6), L.Conv2D(4, 3), L.Dropout(0.2, noise_shape=(None, 1, 1, 1)),
         L.Flatten(), L.Dense(2),
     ])  # fmt: skip
+
+
+@model
+def cross_attention() -> Any:
+    inputs = L.Input((6, 8))
+    asked = L.Conv1D(8, 3, activation="relu")(inputs)
+    x = L.MultiHeadAttention(2, 4)(asked, inputs)
+    x = L.MultiHeadAttention(4, 2, use_bias=False)(x, value=inputs, key=inputs)
+    return _closed(inputs, L.Dense(2)(L.GlobalAveragePooling1D()(L.Add()([x, asked]))))

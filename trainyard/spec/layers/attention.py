@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @LAYERS.register
 class MultiHeadAttention(Elementwise, WithInit):
-    """Self-attention of a sequence: (L, E) → (L, E). As torch.nn.MultiheadAttention.
+    """Attention of a sequence: (L, E) → (L, E). As torch.nn.MultiheadAttention.
 
     softmax(Q Kᵀ / sqrt(E / num_heads)) V in each head (Vaswani et al. 2017), where Q, K and V are
-    linear functions of the input, and so is the output of the joined heads.
+    linear functions of the input, and so is the output of the joined heads. Of two inputs, (L, E)
+    and (S, E), the first gives Q and the second K and V: cross-attention.
     """
 
     type: Literal["multi_head_attention"] = "multi_head_attention"
@@ -32,16 +33,25 @@ class MultiHeadAttention(Elementwise, WithInit):
     """Whether the linear functions add learnt constants."""
     causal: bool = False
     """Whether a step sees only itself and those before it."""
+    num_inputs = (1, 2)
     examples = (
         {"type": "multi_head_attention", "num_heads": 2},
         {"type": "multi_head_attention", "num_heads": 1, "causal": True, "bias": False,
          "init": "xavier_uniform"},
+        {"type": "multi_head_attention", "num_heads": 2, "inputs": ["decoded", "encoded"]},
     )  # fmt: skip
-    example_shapes = (((6, 8),), ((5, 4),))
+    example_shapes = (((6, 8),), ((5, 4),), ((6, 8), (4, 8)))
 
     def output_shape(self, *shapes: Shape) -> Shape:
-        (shape,) = shapes
+        shape, other = shapes[0], shapes[-1]
         require_sequence(shape)
+        require_sequence(other)
+        if other[1] != shape[1]:
+            raise ShapeError(
+                "takes steps of one width from both inputs",
+                expected=f"(S, {shape[1]})",
+                received=shape_text(other),
+            )
         if shape[1] % self.num_heads:
             raise ShapeError(
                 f"with {self.num_heads} heads does not divide the {shape_text(shape)} input",
@@ -59,25 +69,26 @@ class MultiHeadAttention(Elementwise, WithInit):
         return ("in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias")
 
     def flops(self, *shapes: Shape) -> int:
-        length, width = shapes[0]
-        return 2 * length * width * (4 * width + 2 * length)
+        (length, width), others = shapes[0], shapes[-1][0]
+        return 4 * width * (width * (length + others) + length * others)
 
     def build(self, *shapes: Shape) -> nn.Module:
         import torch
         from torch import nn
 
-        length, width = shapes[0]
+        (length, width), others = shapes[0], shapes[-1][0]
         causal = self.causal
 
-        class SelfAttention(nn.MultiheadAttention):
-            def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        class Attention(nn.MultiheadAttention):
+            def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:  # type: ignore[override]
                 mask = None
                 if causal:
-                    mask = torch.ones(length, length, dtype=torch.bool, device=x.device).triu(1)
-                return super().forward(x, x, x, need_weights=False, attn_mask=mask)[0]
+                    mask = torch.ones(length, others, dtype=torch.bool, device=x.device).triu(1)
+                kept = x if other is None else other
+                return super().forward(x, kept, kept, need_weights=False, attn_mask=mask)[0]
 
         return self.initialised(
-            SelfAttention(width, self.num_heads, self.dropout, self.bias, batch_first=True)
+            Attention(width, self.num_heads, self.dropout, self.bias, batch_first=True)
         )
 
 

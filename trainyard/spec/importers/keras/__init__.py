@@ -8,7 +8,7 @@ padding differs.
 
 Without an equal, and so a mistake that names the layer: Lambda, custom classes and functions,
 Masking, shared layers with weights, several inputs or outputs, GaussianNoise and GaussianDropout,
-SimpleRNN and ConvLSTM, GRU with reset_after=False, Dot, attention other than self-attention,
+SimpleRNN and ConvLSTM, GRU with reset_after=False, Dot, attention other than multi-head,
 TimeDistributed of other than dense layers and activations, UnitNormalization,
 SpectralNormalization, text and category layers, Keras 2's hard_sigmoid, means
 over even windows with stride 1 and same padding, bicubic upsampling.

@@ -1,4 +1,4 @@
-"""LSTM and GRU, in one direction or both, and self-attention."""
+"""LSTM and GRU, in one direction or both, and multi-head attention."""
 
 from __future__ import annotations
 
@@ -166,9 +166,10 @@ def _attention(options: Options) -> Step:
     width = heads * size
 
     def step(writer: Writer, inputs: list[Tensor]) -> Tensor:
-        if len(set(inputs)) != 1 or len(inputs) > 3:
-            raise writer.unfit("only self-attention has an equal here: one tensor as all inputs")
+        if len(inputs) > 3 or inputs[2:] not in ([], inputs[1:2]):
+            raise writer.unfit("keys and values must be of one tensor here")
         tensor = _sequence(writer, inputs[0], 0.0)
+        others = [] if len(set(inputs)) == 1 else [_sequence(writer, inputs[1], 0.0)]
         if tensor.shape[1] != width:
             raise writer.unfit(
                 "num_heads · key_dim must be the features of a step here",
@@ -178,7 +179,7 @@ def _attention(options: Options) -> Step:
         fields |= {"dropout": dropout} if dropout else {}
         fields |= {} if bias else {"bias": False}
         fields |= {"causal": True} if writer.call.options.get("use_causal_mask") else {}
-        written = writer.add("multi_head_attention", tensor, **fields)
+        written = writer.add("multi_head_attention", tensor, *others, **fields)
         _take_attention(writer, written, heads, size, bias=bias)
         return written
 
