@@ -16,7 +16,7 @@ from trainyard.spec.fields import (
     Triple,
 )
 from trainyard.spec.layers.base import LAYERS
-from trainyard.spec.layers.conv import ConvBase
+from trainyard.spec.layers.conv import ConvBase, conv3d_for_export
 from trainyard.spec.shapes import Shape, numel
 
 if TYPE_CHECKING:
@@ -145,9 +145,8 @@ class _Separable(_Depthwise):
         from torch import nn
 
         channels = shapes[0][0]
-        mix = getattr(nn, f"Conv{self.rank}d")(
-            self.filters(channels), self.out_channels, 1, bias=self.bias
-        )
+        convolution = conv3d_for_export() if self.rank == 3 else getattr(nn, f"Conv{self.rank}d")
+        mix = convolution(self.filters(channels), self.out_channels, 1, bias=self.bias)
         depthwise = self._convolution(channels, bias=False)
         steps = OrderedDict(depthwise=depthwise, pointwise=mix)
         return self.initialised(nn.Sequential(steps))
