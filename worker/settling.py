@@ -160,9 +160,9 @@ class Settlement:
 
 def broken(error: Exception) -> Reason:
     """The reason of an attempt whose supervisor failed."""
+    what = ": ".join(filter(None, (type(error).__name__, str(error)[:300])))
     return reason(
         ReasonCode.INTERNAL,
-        f"The worker failed while it watched over the training: {type(error).__name__}: "
-        f"{str(error)[:300]}",
+        f"The worker failed while it watched over the training ({what}).",
         "See the log of the worker, and whether its machine ran out of memory.",
     )

@@ -269,7 +269,7 @@ def test_a_supervisor_that_fails_costs_an_attempt_and_the_next_job_gets_its_turn
     assert (job.attempt, job.num_crashes) == (2, 2)
     assert job.reason is not None
     assert job.reason["code"] == "internal"
-    assert "while it watched over the training: IntegrityError" in job.reason["message"]
+    assert "while it watched over the training (IntegrityError" in job.reason["message"]
     first = first_attempt(yard, job_id)
     assert first.reason is not None
     assert "not this one" in first.reason["message"]
