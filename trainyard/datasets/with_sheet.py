@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from trainyard.datasets.kinds import Kind, Settled
 from trainyard.datasets.manifest import SplitName
 from trainyard.datasets.rubbish import data_members
 from trainyard.datasets.sheet_files import Described, described, describing_sheets, matched
-from trainyard.datasets.sheet_groups import Numbers, numbered, tell_possible_groups
+from trainyard.datasets.sheet_groups import Numbers, numbered, possible_group
 from trainyard.datasets.sheet_targets import targets_of
 from trainyard.datasets.sheets import Sheet
 from trainyard.datasets.split_words import SPLIT_FOLDERS, split_of_folders
@@ -54,16 +55,21 @@ def by_sheet(sheets: list[Member], kind: Kind, upload: Upload) -> Contents:
         if rows := [r for r in rows if targets.usable[r]]:
             by_split[split] = rows
     groups = _groups(sheet, files, settled, upload)
+    suspect = None
     if groups is None:
         left = [c for c in sheet.columns if c not in others]
-        tell_possible_groups(sheet, left, by_split, upload)
+        suspect = possible_group(sheet, left, [r for rows in by_split.values() for r in rows])
+    suspects = numbered(sheet.column(suspect)) if suspect else None
     parts = []
     for split, rows in by_split.items():
         used, at = [files[row] for row in rows], np.array(rows)
         own = None if groups is None else groups[at]
         read = partial(settled.read, used)
-        parts.append(Part(split, targets.labels[at], read, names_of(used), own))
-    return settled.contents(parts, targets.class_names, targets.task, targets.outputs)
+        possible = None if suspects is None else suspects[at]
+        labels = targets.labels[at]
+        parts.append(Part(split, labels, read, names_of(used), own, possible_groups=possible))
+    made = settled.contents(parts, targets.class_names, targets.task, targets.outputs)
+    return replace(made, possible_group=suspect)
 
 
 def _splits(about: Described, column: str | None, upload: Upload) -> list[SplitName]:

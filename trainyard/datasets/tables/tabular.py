@@ -13,14 +13,15 @@ import numpy as np
 
 from trainyard.datasets.format import Block, Contents, Part, Upload
 from trainyard.datasets.limits import BLOCK_BYTES
+from trainyard.datasets.possible_groups import may_be_groups
 from trainyard.datasets.splits import SPLITS
 from trainyard.datasets.tables.channels import Channel, Ints, channels_of, complete_rows
 from trainyard.datasets.tables.given_splits import split_of_rows
-from trainyard.datasets.tables.possible_groups import possible_group
 from trainyard.datasets.tables.roles import FILE_GROUP, Roles
 from trainyard.datasets.tables.source import Source
 from trainyard.datasets.tables.stored import Stored, Wanted, is_missing
 from trainyard.datasets.tables.survey import Column
+from trainyard.datasets.tables.tally import MAX_VALUES
 from trainyard.datasets.tables.targets import targets_of, task_of
 from trainyard.datasets.tables.time_column import settle_time
 
@@ -42,7 +43,7 @@ def tabular_contents(
     channels = channels_of(names, columns, True, roles.asked_features, upload)
     suspect = None
     if roles.group is None:
-        suspect = possible_group(columns, {*roles.targets, roles.time, roles.split})
+        suspect = _possible_group(columns, {*roles.targets, roles.time, roles.split})
     wanted = _wanted(task, channels, columns, roles, suspect)
     stored = Stored(sources, columns, wanted, upload)
     complete = complete_rows(channels, columns, stored, upload)
@@ -77,6 +78,18 @@ def tabular_contents(
         features=[channel.name for channel in channels],
         possible_group=suspect,
     )
+
+
+def _possible_group(columns: dict[str, Column], others: set[str | None]) -> str | None:
+    """The first column without another role that looks like one."""
+    for name, column in columns.items():
+        if name in others or column.kind not in ("number", "text"):
+            continue
+        distinct = column.distinct()  # None where they are many
+        num_values = MAX_VALUES + 1 if distinct is None else len(distinct)
+        if may_be_groups(name, num_values, column.num_filled):
+            return name
+    return None
 
 
 def _wanted(

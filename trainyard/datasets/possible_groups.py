@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from trainyard.datasets.tables.survey import Column
-
 WHO = ("patient", "subject", "participant", "case", "person", "donor", "individual", "animal")
 NAMED = re.compile(rf"({'|'.join(WHO)})s?(id|no|nr|num|number|key|code|name|identifier)")
 ALONE = {*WHO} - {"case"}  # of these a column is named without more
@@ -21,12 +19,6 @@ def looks_like_group(name: str) -> bool:
     return word in ALONE or NAMED.fullmatch(word) is not None
 
 
-def possible_group(columns: dict[str, Column], others: set[str | None]) -> str | None:
-    """The first column without another role that looks like one, and has equal cells."""
-    for name, column in columns.items():
-        if name in others or column.kind not in ("number", "text") or not looks_like_group(name):
-            continue
-        distinct = column.distinct()  # None where they are many
-        if distinct is None or 1 < len(distinct) <= MAX_SHARE * column.num_filled:
-            return name
-    return None
+def may_be_groups(name: str, num_values: int, num_samples: int) -> bool:
+    """Whether a column looks like one of groups, some of which have several samples."""
+    return looks_like_group(name) and 1 < num_values <= MAX_SHARE * num_samples
