@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from trainyard.datasets.facts import DatasetReport
 from trainyard.datasets.manifest import Manifest, Problem
 from trainyard.store import faults, garbage
-from trainyard.store.datasets import (
+from trainyard.store.ingests import (
     MAX_INGEST_ATTEMPTS,
     ClaimedDataset,
     finish_ingest,

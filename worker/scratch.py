@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trainyard.store.datasets import ClaimedDataset, ingesting_attempts
+from trainyard.store.ingests import ClaimedDataset, ingesting_attempts
 from worker.context import WorkerContext
 
 

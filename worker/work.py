@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from trainyard.crashpoints import reach
-from trainyard.store import claims, datasets, faults
+from trainyard.store import claims, faults, ingests
 from trainyard.store.tables import now
 from worker.context import WorkerContext
 from worker.ingester import run_ingest
@@ -58,7 +58,7 @@ def _train_next(context: WorkerContext) -> bool:
 
 def _ingest_next(context: WorkerContext) -> bool:
     with context.database.write() as session:
-        claim = datasets.claim_dataset(session, context.worker_id, context.settings.lease)
+        claim = ingests.claim_dataset(session, context.worker_id, context.settings.lease)
     if claim is None:
         return False
     log.info("%s: ingest begins", claim.id)
@@ -92,6 +92,6 @@ ROLES = {role.queue: role for role in (TRAIN_ROLE, INGEST_ROLE)}
 def anything_waits(context: WorkerContext, role: Role, for_at_least: timedelta) -> bool:
     """Whether something waits that the doorbell should have brought to a worker by now."""
     before = now() - for_at_least
-    waiting = claims.waiting_jobs if role is TRAIN_ROLE else datasets.waiting_datasets
+    waiting = claims.waiting_jobs if role is TRAIN_ROLE else ingests.waiting_datasets
     with context.database.read() as session:
         return bool(waiting(session, before))

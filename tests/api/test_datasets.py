@@ -16,7 +16,7 @@ from PIL import Image
 from tests.api.yard import Owner, npz
 from trainyard.datasets.manifest import Problem
 from trainyard.datasets.report import Report
-from trainyard.store import datasets
+from trainyard.store import datasets, ingests
 
 
 def test_an_upload_is_taken_in_and_shown_with_its_report(each_owner: Owner) -> None:
@@ -132,7 +132,7 @@ def test_a_rejected_dataset_keeps_its_report(owner: Owner) -> None:
     claim = owner.claim_dataset(taken["id"])
     with owner.yard.database.write() as session:
         problem = Problem(severity="error", file="mine.npz", message="not an npz")
-        datasets.finish_ingest(session, claim, None, [problem])
+        ingests.finish_ingest(session, claim, None, [problem])
     rejected = owner.get(f"/v1/datasets/{taken['id']}")
     assert rejected["status"] == "rejected"
     assert rejected["problems"] == [
@@ -187,7 +187,7 @@ def test_a_report_is_there_once_the_scan_has_ended(owner: Owner) -> None:
     report = Report()
     report.finding("not-finite", "error", "2 values of NaN", 2)
     with owner.yard.database.write() as session:
-        datasets.finish_ingest(session, claim, None, report.problems(), report=report.result())
+        ingests.finish_ingest(session, claim, None, report.problems(), report=report.result())
     kept = owner.get(f"/v1/datasets/{taken}/report")
     assert [(f["code"], f["count"]) for f in kept["findings"]] == [("not-finite", 2)]
     assert kept["channels"] == []

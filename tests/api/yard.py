@@ -31,7 +31,7 @@ from trainyard.datasets import DatasetOptions, ingest
 from trainyard.settings import Settings
 from trainyard.spec.job import parse_job
 from trainyard.status import JobStatus
-from trainyard.store import artifacts, checkpoints, claims, datasets, events, jobs, keys
+from trainyard.store import artifacts, checkpoints, claims, events, ingests, jobs, keys
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database, open_database
 
@@ -155,16 +155,16 @@ class Owner:
         folder.parent.mkdir(exist_ok=True)
         options = DatasetOptions.model_validate(claim.options)
         manifest = ingest(source, claim.file_name, options, folder)
-        size_bytes = yard.blobs.put_folder(datasets.ingested_prefix(claim), folder)
+        size_bytes = yard.blobs.put_folder(ingests.ingested_prefix(claim), folder)
         with yard.database.write() as session:
-            datasets.finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
+            ingests.finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
 
-    def claim_dataset(self, dataset_id: str) -> datasets.ClaimedDataset:
+    def claim_dataset(self, dataset_id: str) -> ingests.ClaimedDataset:
         """An ingesting worker takes the dataset; those of other tests are passed over."""
         claim = None
         while claim is None or claim.id != dataset_id:
             with self.yard.database.write() as session:
-                claim = datasets.claim_dataset(session, "w", LEASE)
+                claim = ingests.claim_dataset(session, "w", LEASE)
             assert claim is not None, "somebody else has it"
         return claim
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from trainyard.datasets.manifest import ChannelStatistics, DatasetOptions, Manifest
 from trainyard.ids import new_id
 from trainyard.spec.job import parse_job
-from trainyard.store import claims, datasets, jobs, keys
+from trainyard.store import claims, datasets, ingests, jobs, keys
 from trainyard.store.database import Database
 from trainyard.store.tables import Dataset, Job
 
@@ -60,10 +60,10 @@ MANIFEST = {
 
 def add_ready_dataset(session: Session, owner_id: str) -> Dataset:
     dataset = add_dataset(session, owner_id)
-    claim = datasets.claim_dataset(session, "w", LEASE)
+    claim = ingests.claim_dataset(session, "w", LEASE)
     assert claim is not None
     assert claim.id == dataset.id
-    datasets.finish_ingest(session, claim, Manifest.model_validate(MANIFEST), [], 9)
+    ingests.finish_ingest(session, claim, Manifest.model_validate(MANIFEST), [], 9)
     session.refresh(dataset)
     return dataset
 

@@ -19,7 +19,17 @@ from tests.store.samples import (
 from trainyard.datasets.manifest import DatasetOptions, SplitOptions
 from trainyard.errors import Conflict, InvalidInput, NotFound
 from trainyard.status import JobStatus
-from trainyard.store import claims, datasets, events, garbage, idempotency, jobs, keys, usage
+from trainyard.store import (
+    claims,
+    datasets,
+    events,
+    garbage,
+    idempotency,
+    ingests,
+    jobs,
+    keys,
+    usage,
+)
 from trainyard.store.blobs import Blobs
 from trainyard.store.database import Database
 from trainyard.store.lease import LeaseLost
@@ -154,17 +164,17 @@ def test_an_ingest_is_claimed_once_and_again_when_its_worker_is_silent(
     with database.write() as session:
         add_dataset(session, add_owner(session))
     with database.write() as session:
-        first = datasets.claim_dataset(session, "w1", -LEASE)
+        first = ingests.claim_dataset(session, "w1", -LEASE)
     with database.write() as session:
-        second = datasets.claim_dataset(session, "w2", LEASE)
-        assert datasets.claim_dataset(session, "w3", LEASE) is None
+        second = ingests.claim_dataset(session, "w2", LEASE)
+        assert ingests.claim_dataset(session, "w3", LEASE) is None
     assert first is not None
     assert second is not None
     with pytest.raises(LeaseLost), database.write() as session:
-        datasets.finish_ingest(session, first, None, [])
+        ingests.finish_ingest(session, first, None, [])
     with database.write() as session:
-        datasets.release_ingest(session, second)
-        assert datasets.claim_dataset(session, "w3", LEASE) is not None
+        ingests.release_ingest(session, second)
+        assert ingests.claim_dataset(session, "w3", LEASE) is not None
 
 
 def test_garbage_is_collected_once(database: Database, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from trainyard.ids import new_id
 from trainyard.queue import Doorbell
 from trainyard.settings import Settings
 from trainyard.spec.job import parse_job
-from trainyard.store import datasets, events, jobs, keys
+from trainyard.store import datasets, events, ingests, jobs, keys
 from trainyard.store.blobs import Blobs, new_upload_key
 from trainyard.store.database import Database
 from trainyard.store.dependencies import look_at_awaited
@@ -154,15 +154,15 @@ class Yard:
         data = squares_npz(num_samples, num_tests)
         dataset_id = self.upload(data + new_id("x").encode())
         with self.database.write() as session:
-            claim = datasets.claim_dataset(session, "test", self.settings.lease)
+            claim = ingests.claim_dataset(session, "test", self.settings.lease)
         assert claim is not None
         assert claim.id == dataset_id
         source, target = self.settings.home / "upload.npz", self.settings.home / "canonical"
         source.write_bytes(data)
         manifest = formats.ingest(source, "squares.npz", DatasetOptions(), target)
-        size_bytes = self.blobs.move_folder(datasets.ingested_prefix(claim), target)
+        size_bytes = self.blobs.move_folder(ingests.ingested_prefix(claim), target)
         with self.database.write() as session:
-            datasets.finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
+            ingests.finish_ingest(session, claim, manifest, manifest.problems, size_bytes)
         return dataset_id
 
     def submit(self, dataset_id: str, *, ring: bool = True, **spec: Any) -> str:

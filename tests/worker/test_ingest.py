@@ -12,7 +12,7 @@ from PIL import Image
 from tests.support.servers import wait_for
 from tests.worker.harness import Yard, squares_npz
 from trainyard.datasets import open_dataset
-from trainyard.store import datasets, garbage
+from trainyard.store import datasets, garbage, ingests
 
 
 def bomb() -> bytes:
@@ -132,7 +132,7 @@ def test_the_sweep_leaves_the_folder_of_an_ingest_in_progress(yard: Yard) -> Non
     scratch = yard.settings.home / "scratch"
     dataset_id = yard.upload(squares_npz(64))
     with yard.database.write() as session:
-        claim = datasets.claim_dataset(session, "w1", yard.settings.lease)
+        claim = ingests.claim_dataset(session, "w1", yard.settings.lease)
     assert claim is not None
     for attempt in (0, 1):
         (scratch / f"{dataset_id}-{attempt}").mkdir(parents=True)
