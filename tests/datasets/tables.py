@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from trainyard.datasets import DatasetOptions, SplitOptions, open_dataset
 
 
 def csv_of(header: Sequence[str], rows: Sequence[Sequence[Any]], delimiter: str = ",") -> bytes:
@@ -47,3 +50,15 @@ def panel(names: str, num: int) -> list[list[Any]]:
 
 
 PANEL_HEADER = ("day", "name", "close", "volume")
+
+HEADER = ("size", "weight", "colour", "kind")
+KINDS = ["apple", "pear", "plum"]
+ROWS = [[n % 7 + 0.5, n * 3 % 11, ["red", "green"][n % 2], KINDS[n % 3]] for n in range(60)]
+KIND = DatasetOptions(target="kind")
+ALL_IN_TRAIN = SplitOptions(val=0, test=0)
+
+
+def read(tmp_path: Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """Samples and targets of the dataset that ``take`` wrote last."""
+    x, y = open_dataset(tmp_path / "store" / "out").splits[split]
+    return np.array(x), np.array(y)

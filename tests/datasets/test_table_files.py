@@ -5,25 +5,13 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import numpy as np
 import pytest
 import zstandard
 
-from trainyard.datasets import DatasetOptions, IngestLimits, SplitOptions, open_dataset
+from trainyard.datasets import DatasetOptions, IngestLimits
 
 from .conftest import Ingest, messages, picture, random_pictures, zip_of
-from .tables import csv_of, parquet_of
-
-HEADER = ("size", "weight", "colour", "kind")
-KINDS = ["apple", "pear", "plum"]
-ROWS = [[n % 7 + 0.5, n * 3 % 11, ["red", "green"][n % 2], KINDS[n % 3]] for n in range(60)]
-KIND = DatasetOptions(target="kind")
-ALL_IN_TRAIN = SplitOptions(val=0, test=0)
-
-
-def read(tmp_path: Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    x, y = open_dataset(tmp_path / "store" / "out").splits[split]
-    return np.array(x), np.array(y)
+from .tables import ALL_IN_TRAIN, HEADER, KIND, ROWS, csv_of, parquet_of, read
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

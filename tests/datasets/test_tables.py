@@ -7,21 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainyard.datasets import DatasetOptions, SplitOptions, open_dataset
+from trainyard.datasets import DatasetOptions, SplitOptions
 
 from .conftest import Ingest, messages, zip_of
-from .tables import csv_of, parquet_of
-
-HEADER = ("size", "weight", "colour", "kind")
-KINDS = ["apple", "pear", "plum"]
-ROWS = [[n % 7 + 0.5, n * 3 % 11, ["red", "green"][n % 2], KINDS[n % 3]] for n in range(60)]
-KIND = DatasetOptions(target="kind")
-ALL_IN_TRAIN = SplitOptions(val=0, test=0)
-
-
-def read(tmp_path: Path, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    x, y = open_dataset(tmp_path / "store" / "out").splits[split]
-    return np.array(x), np.array(y)
+from .tables import ALL_IN_TRAIN, HEADER, KIND, KINDS, ROWS, csv_of, parquet_of, read
 
 
 def test_text_to_predict_is_classification_and_texts_become_channels(take: Ingest, tmp_path: Path):

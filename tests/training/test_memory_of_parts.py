@@ -12,8 +12,6 @@ from trainyard.spec.graph import Graph, resolve
 from trainyard.spec.job import JobSpec, parse_job
 from trainyard.spec.memory import memory_of
 from trainyard.spec.optimizers import OPTIMIZERS
-from trainyard.spec.run_order import nodes_as_run
-from worker.training.build import build
 
 Json = dict[str, Any]
 OWN: Json = {
@@ -176,13 +174,3 @@ def test_all_weights_at_once_take_more_than_one_after_the_other() -> None:
     sizes = [node.num_params for node in graph.nodes]
     assert spec.training.optimizer.scratch_values(sizes, together=False) == max(sizes)
     assert spec.training.optimizer.scratch_values(sizes, together=True) == sum(sizes)
-
-
-@pytest.mark.parametrize("backbone", ["lenet5", "vgg11", "resnet18", "unet", "densenet121"])
-def test_the_estimate_runs_the_layers_in_the_engines_order(backbone: str) -> None:
-    task = "segmentation" if backbone == "unet" else "classification"
-    model = parse_job({"dataset": "d", "model": {"layers": [{"type": backbone}]}}).model
-    shape = (1, 28, 28) if backbone == "lenet5" else (3, 64, 64)
-    graph = resolve(model, shape, 10, task=task)
-    wanted = [(call.name, call.inputs) for call in build(graph).calls]
-    assert [(node.name, node.inputs) for node in nodes_as_run(graph)] == wanted
