@@ -45,7 +45,8 @@ def test_uploads_become_ready_or_rejected_and_nothing_else_is_left(yard: Yard) -
     wait_for(lambda: not yard.blobs.keys("uploads"), 60, "the uploads' deletion")
     kept = {key.split("/")[1] for key in yard.blobs.keys("datasets")}
     assert kept == {good}
-    assert not list((yard.settings.home / "scratch").iterdir())
+    scratch = yard.settings.home / "scratch"
+    wait_for(lambda: not [*scratch.iterdir()], 30, "the end of the attempt's folder")
     with yard.database.write() as session:
         row = datasets.get_dataset(session, yard.owner(), good)
         freed = datasets.delete_dataset(session, row)
@@ -105,7 +106,8 @@ def test_a_worker_that_dies_during_an_ingest_is_followed_by_another(yard: Yard) 
     yard.start_worker("ingest")
     ended = yard.wait_for_ingest(dataset_id)
     assert (ended.status, ended.attempt) == ("ready", 2)
-    assert not list((yard.settings.home / "scratch").iterdir())
+    scratch = yard.settings.home / "scratch"
+    wait_for(lambda: not [*scratch.iterdir()], 30, "the end of the attempt's folder")
 
 
 def test_what_a_killed_ingest_left_goes_once_its_dataset_is_deleted(yard: Yard) -> None:
