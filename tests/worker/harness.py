@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import psutil
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from tests.support.servers import Broker, opened, wait_for
 from trainyard import crashpoints
@@ -261,6 +262,21 @@ def squares_npz(num_samples: int, num_tests: int | None = None) -> bytes:
         y_test=arrays["y"][num_train:],
     )
     return file.getvalue()
+
+
+def freeze(yard: Yard, pid: int) -> None:
+    """SIGSTOP where the process holds no lock of SQLite: stopped with one, it stops everybody."""
+    file = make_url(yard.settings.effective_database_url).database
+    assert file is not None
+    while True:
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, 10, "the stop")
+        with closing(sqlite3.connect(file, timeout=0.2)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError:
+                os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -203,6 +203,7 @@ def test_a_worker_killed_at_any_point_changes_no_result(sqlite_scene: Scene, poi
     assert_right_ending(sqlite_scene, point, *([NEEDS[point]] if point in NEEDS else []))
 
 
+@pytest.mark.xdist_group("crashes-store")  # one scene, as its begin takes longest
 @pytest.mark.parametrize("point", IN_THE_STORE)
 def test_nor_does_one_killed_with_checkpoints_in_the_store(store_scene: Scene, point: str) -> None:
     assert_right_ending(store_scene, point)
@@ -212,6 +213,7 @@ def test_nor_does_one_killed_with_checkpoints_in_the_store(store_scene: Scene, p
     assert None not in keys
 
 
+@pytest.mark.xdist_group("crashes-postgresql")
 @pytest.mark.parametrize("point", ON_POSTGRES)
 def test_nor_does_one_killed_with_postgresql(postgres_scene: Scene, point: str) -> None:
     assert_right_ending(postgres_scene, point)

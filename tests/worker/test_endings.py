@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from tests.support.servers import wait_for
-from tests.worker.harness import WorkerProcess, Yard, gone
+from tests.worker.harness import WorkerProcess, Yard, freeze, gone
 from trainyard.store import claims, jobs
 from trainyard.store.attempts import note_used
 from trainyard.store.checkpoints import list_checkpoints
@@ -159,7 +159,7 @@ HEAVY = {
 def stop_in_the_middle_of_a_checkpoint(yard: Yard, worker: WorkerProcess) -> None:
     """Nobody reads until the trainer has filled the pipe and its buffer; then it is stopped."""
     (trainer,) = [p for p in worker.descendants() if p.ppid() != worker.pid]
-    os.kill(worker.pid, signal.SIGSTOP)
+    freeze(yard, worker.pid)
     told, since = trainer.cpu_times(), time.monotonic()
 
     def is_held_back() -> bool:

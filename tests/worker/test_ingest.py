@@ -10,7 +10,7 @@ import zipfile
 from PIL import Image
 
 from tests.support.servers import wait_for
-from tests.worker.harness import Yard, squares_npz
+from tests.worker.harness import Yard, freeze, squares_npz
 from trainyard.datasets import open_dataset
 from trainyard.store import datasets, garbage, ingests
 
@@ -79,7 +79,7 @@ def test_an_attempt_that_comes_back_late_leaves_the_dataset_as_it_is(yard: Yard)
     assert yard.doorbell.send_ingest(dataset_id)
     scratch = yard.settings.home / "scratch" / f"{dataset_id}-1"
     wait_for(lambda: scratch.exists() and [*scratch.iterdir()], 60, "the begin of the scan")
-    late.process.send_signal(signal.SIGSTOP)
+    freeze(yard, late.process.pid)
     wait_for((scratch / "dataset").exists, 60, "the end of the scan")
     second = yard.start_worker("ingest")
     ready = yard.wait_for_ingest(dataset_id)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url, select
 
 from tests.support.servers import Broker, Postgres, running_postgres, wait_for
-from tests.worker.harness import Yard, gone, running_yard, statuses
+from tests.worker.harness import Yard, freeze, gone, running_yard, statuses
 from trainyard.store.checkpoints import list_checkpoints
 from trainyard.store.metrics import metric_series
 from trainyard.store.tables import Attempt
@@ -120,7 +120,7 @@ def test_a_worker_stopped_past_its_lease_and_let_go_on_writes_nothing_more(yard:
     job_id = yard.submit(dataset_id, training=TRAINING)
     yard.wait_for_step(job_id, 15)
     trainer = yard.trainer_pid(first)
-    os.kill(first.pid, signal.SIGSTOP)  # its trainer goes on, and has much to tell
+    freeze(yard, first.pid)  # its trainer goes on, and has much to tell
     yard.start_worker()
     wait_for(lambda: yard.job(job_id).attempt == 2, 60, "the second attempt")
     begun = next(
