@@ -14,7 +14,7 @@ import numpy.typing as npt
 from trainyard.datasets.decoder import PictureDecoder
 from trainyard.datasets.format import Upload
 from trainyard.datasets.limits import IngestLimits
-from trainyard.datasets.manifest import DatasetOptions, Manifest
+from trainyard.datasets.manifest import DatasetOptions, Manifest, SeriesInfo
 from trainyard.datasets.opening import open_archive
 from trainyard.datasets.report import Report
 from trainyard.datasets.tables.channels import Channel, Ints
@@ -25,7 +25,7 @@ from trainyard.datasets.tables.roles import FILE_GROUP, Roles
 from trainyard.datasets.tables.series import Series, ordered_series
 from trainyard.datasets.tables.source import Source, check_columns
 from trainyard.datasets.tables.stored import Stored, Wanted
-from trainyard.datasets.tables.survey import survey
+from trainyard.datasets.tables.survey import Column, survey
 from trainyard.datasets.tables.time_column import settle_known_time
 from trainyard.datasets.tables.wide import to_long
 
@@ -64,41 +64,20 @@ def table_samples(
 def _samples(manifest: Manifest, upload: Upload) -> Samples:
     sources = _opened(upload)
     present = check_columns(sources, upload)
-    series = manifest.series
-    if series and series.wide and series.time in present:
-        wide = [name for name in present if name != series.time]
-        sources = to_long(sources, wide, [series.time], upload)
-        present = list(sources[0].columns)
-    channels = _channels(manifest.features, present, upload)
-    others = [series.time, series.group] if series else []
-    columns = [c for c in others if c and not (c == FILE_GROUP and c not in present)]
-    for name in columns:
-        if name not in present:
-            upload.report.error(f'no column "{name}"', upload.file_name)
-    upload.report.raise_if_rejected()
-    names = list(dict.fromkeys([*(c.column for c in channels), *columns]))
-    found = survey(sources, names)
+    if manifest.series is None:
+        return _rows(sources, _channels(manifest.features, present, upload), upload)
+    return _last_windows(sources, present, manifest.features, manifest.series, upload)
+
+
+def _surveyed(sources: list[Source], names: list[str], upload: Upload) -> dict[str, Column]:
+    """The columns of these names, all of which can be read."""
+    found = survey(sources, list(dict.fromkeys(names)))
     for column in found.values():
         if column.is_other:
             what = f'column "{column.name}" holds lists, structures or bytes'
             upload.report.error(what, upload.file_name)
-        elif series is None and column.num_rows > MAX_SAMPLES:
-            what = f"{column.num_rows:,} rows; at most {MAX_SAMPLES:,} at once"
-            upload.report.reject(what, upload.file_name)
-    if series and series.time:
-        settle_known_time(found[series.time], series.time_format, upload)
     upload.report.raise_if_rejected()
-    texts = [c.column for c in channels if c.value is not None]
-    numbers = [name for name in names if name not in texts and name not in columns]
-    if series is None:
-        stored = Stored(sources, found, Wanted(numbers, list(dict.fromkeys(texts)), []), upload)
-        return _rows(channels, stored, upload)
-    moments = [series.time] if series.time else []
-    groups = [series.group] if series.group in columns else []
-    stored = Stored(sources, found, Wanted(numbers, [g for g in groups if g], moments), upload)
-    roles = Roles([], manifest.features, True, series.time, series.group, None)
-    ordered = ordered_series(channels, found, roles, series.time, series.group, stored, upload)
-    return _last_windows(series.window, channels, ordered, stored, upload)
+    return found
 
 
 def _opened(upload: Upload) -> list[Source]:
@@ -133,8 +112,17 @@ def _channels(features: list[str], present: list[str], upload: Upload) -> list[C
     return channels
 
 
-def _rows(channels: list[Channel], stored: Stored, upload: Upload) -> Samples:
+def _rows(sources: list[Source], channels: list[Channel], upload: Upload) -> Samples:
     """Every row, or every row that is none."""
+    upload.report.raise_if_rejected()
+    columns = _surveyed(sources, [c.column for c in channels], upload)
+    num_rows = max(column.num_rows for column in columns.values())
+    if num_rows > MAX_SAMPLES:
+        what = f"{num_rows:,} rows; at most {MAX_SAMPLES:,} at once"
+        upload.report.reject(what, upload.file_name)
+    texts = list(dict.fromkeys(c.column for c in channels if c.value is not None))
+    numbers = [name for name in columns if name not in texts]
+    stored = Stored(sources, columns, Wanted(numbers, texts, []), upload)
     if not stored.num_rows:
         upload.report.reject("the table has no rows", upload.file_name)
     for name, values in stored.numbers.items():
@@ -154,9 +142,36 @@ def _rows(channels: list[Channel], stored: Stored, upload: Upload) -> Samples:
 
 
 def _last_windows(
+    sources: list[Source], present: list[str], features: list[str], told: SeriesInfo, upload: Upload
+) -> Samples:
+    """The last ``told.window`` complete rows of each series."""
+    if told.wide and told.time in present:
+        wide = [name for name in present if name != told.time]
+        sources = to_long(sources, wide, [told.time], upload)
+        present = list(sources[0].columns)
+    channels = _channels(features, present, upload)
+    group = None if told.group == FILE_GROUP and FILE_GROUP not in present else told.group
+    roles = [name for name in (told.time, group) if name]
+    for name in roles:
+        if name not in present:
+            upload.report.error(f'no column "{name}"', upload.file_name)
+    upload.report.raise_if_rejected()
+    numbers = [channel.column for channel in channels]
+    columns = _surveyed(sources, [*numbers, *roles], upload)
+    if told.time:
+        settle_known_time(columns[told.time], told.time_format, upload)
+        upload.report.raise_if_rejected()
+    wanted = Wanted(numbers, [group] if group else [], [told.time] if told.time else [])
+    stored = Stored(sources, columns, wanted, upload)
+    no_target = Roles([], features, True, told.time, told.group, None)
+    series = ordered_series(channels, columns, no_target, told.time, told.group, stored, upload)
+    return _cut_off(told.window, channels, series, stored, upload)
+
+
+def _cut_off(
     window: int, channels: list[Channel], series: Series, stored: Stored, upload: Upload
 ) -> Samples:
-    """The last ``window`` complete rows of each series."""
+    """The last ``window`` rows of each series."""
     starts = np.flatnonzero(series.begins)
     ends = np.append(starts[1:], len(series.rows))
     names = [series.names[n] for n in series.series[starts]]
