@@ -111,3 +111,13 @@ def test_a_series_shorter_than_the_window_is_named(take: Ingest, tmp_path: Path)
     assert refused(tmp_path, csv_of(PANEL_HEADER, rows), manifest) == [
         "asked.csv: B has 2 complete rows; the model sees 4"
     ]
+
+
+def test_a_wide_table_is_missed_no_column_that_it_never_had(take: Ingest, tmp_path: Path):
+    """Its series and values are columns of the long form alone."""
+    rows = [[day, value] for day, value in zip(days(12), prices(12), strict=True)]
+    options = DatasetOptions(time="day", wide=True, window=3, split=ALL)
+    manifest = take(csv_of(("day", "A"), rows), options)
+    assert refused(tmp_path, csv_of(("date", "A"), rows), manifest) == [
+        'asked.csv: no column "day"'
+    ]

@@ -145,7 +145,9 @@ def _last_windows(
     sources: list[Source], present: list[str], features: list[str], told: SeriesInfo, upload: Upload
 ) -> Samples:
     """The last ``told.window`` complete rows of each series."""
-    if told.wide and told.time in present:
+    if told.wide and told.time:
+        if told.time not in present:
+            upload.report.reject(f'no column "{told.time}"', upload.file_name)
         wide = [name for name in present if name != told.time]
         sources = to_long(sources, wide, [told.time], upload)
         present = list(sources[0].columns)
